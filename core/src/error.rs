@@ -1,0 +1,63 @@
+//! What can go wrong, in words that a DBA can act on and that hold no secret.
+
+use core::fmt;
+
+use crate::keyring::{KeyId, Purpose};
+
+/// Why a value was not sealed or not opened.
+///
+/// No variant holds plaintext, key material or a tenant: whatever is in here may be logged and sent to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not an envelope of the expected type, or were altered since they were sealed.
+    Corrupted,
+    /// The envelope is of a format version that this library does not know.
+    UnknownVersion(u8),
+    /// The value was sealed for a tenant other than the one it is opened for.
+    OtherTenant,
+    /// No key of that id is in the keyring.
+    UnknownKey(KeyId),
+    /// The key of that id is in the keyring for another purpose.
+    OtherPurpose(KeyId),
+    /// The key of that id is disabled.
+    DisabledKey(KeyId),
+    /// The keyring has no primary key for that purpose.
+    NoPrimaryKey(Purpose),
+    /// The plaintext is longer than [`crate::envelope::MAX_PLAINTEXT`].
+    TooLong,
+    /// Text in place of the stored form does not begin with [`crate::stored_form::PREFIX`].
+    NotStoredForm,
+    /// Text in the stored form, given where plaintext is expected.
+    UnexpectedStoredForm,
+    /// The stored form of a value of another kind: shared for tenant-bound, or the other way round.
+    OtherKind,
+    /// Text with the prefix of the stored form does not go on as unpadded base64url of an envelope.
+    MalformedStoredForm,
+    /// The operating system gave no random bytes.
+    NoRandomness,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Corrupted => f.write_str("the sealed value has been altered or damaged"),
+            Self::UnknownVersion(version) => {
+                write!(f, "the sealed value has format version {version}, which is not known here")
+            }
+            Self::OtherTenant => f.write_str("the value is sealed for another tenant"),
+            Self::UnknownKey(id) => write!(f, "key {id} is not in the keyring"),
+            Self::OtherPurpose(id) => write!(f, "key {id} is in the keyring for another purpose"),
+            Self::DisabledKey(id) => write!(f, "key {id} is disabled"),
+            Self::NoPrimaryKey(purpose) => write!(f, "the keyring has no primary {purpose} key"),
+            Self::TooLong => f.write_str("the text is too long to be sealed"),
+            Self::NotStoredForm => f.write_str("expected the stored form of a sealed value"),
+            Self::UnexpectedStoredForm => f.write_str("the stored form of a sealed value is not accepted here"),
+            Self::OtherKind => f.write_str("the stored form is that of another encrypted type"),
+            Self::MalformedStoredForm => f.write_str("malformed stored form of a sealed value"),
+            Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
