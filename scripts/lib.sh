@@ -1,0 +1,122 @@
+# Shared by the scripts behind the Makefile's verbs. Sourced, not run.
+#
+# Nothing here touches an installed PostgreSQL: the extension is built against its headers, and tried in a copy of its
+# files in a directory of its own, with clusters of its own on Unix sockets. All of it is removed at the end.
+
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PG=${PG:-15}
+PGRX_VERSION=0.18.1
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pg_cordon
+
+export PGRX_HOME=$ROOT/pgrx-config
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+# It would put flags of its own into the build, and pgrx's schema would be missing from the library.
+unset RUSTFLAGS
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else fail "this needs root: $*"
+    fi
+}
+
+# install_packages PACKAGE…: the Debian packages that are missing.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    command -v apt-get >/dev/null || fail "install these first (this is not a Debian system): ${missing[*]}"
+    say "installing Debian packages: ${missing[*]}"
+    as_root apt-get update -q >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# What a build needs, installed where missing.
+prepare() {
+    command -v cargo >/dev/null || fail "no cargo: install a Rust toolchain (https://rustup.rs)"
+    install_packages "postgresql-$PG" "postgresql-server-dev-$PG" clang libclang-dev pkg-config
+    PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG/bin/pg_config}
+    [ -x "$PG_CONFIG" ] || fail "no $PG_CONFIG"
+
+    if [ "$(cargo pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
+        # Beside, not over, a cargo-pgrx of another version.
+        export PATH=$CACHE/cargo-pgrx-$PGRX_VERSION/bin:$PATH
+        if [ "$(cargo pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
+            say "building cargo-pgrx $PGRX_VERSION (about 5 minutes, once)"
+            cargo install --quiet --locked cargo-pgrx --version $PGRX_VERSION --root "$CACHE/cargo-pgrx-$PGRX_VERSION"
+        fi
+    fi
+}
+
+# package DIRECTORY: the files of an installation, laid out under DIRECTORY.
+package() {
+    say "building pg_cordon for PostgreSQL $PG (about 2 minutes the first time)"
+    (cd "$ROOT" && cargo pgrx package --pg-config "$PG_CONFIG" --no-default-features --features "pg$PG" --out-dir "$1") \
+        >"$1.log" 2>&1 || { cat "$1.log" >&2; fail "the build failed"; }
+}
+
+# stage: a copy of PostgreSQL with the extension, in the new directory $STAGE, its programs in $CORDON_PG_BIN. PostgreSQL
+# finds its files by their place relative to its programs, so the copy is complete in itself.
+stage() {
+    STAGE=$(mktemp -d "${TMPDIR:-/tmp}/pg_cordon.XXXXXX")
+    chmod 755 "$STAGE"
+    trap unstage EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+
+    package "$STAGE/package"
+    local directory
+    for directory in --bindir --pkglibdir --sharedir; do
+        directory=$("$PG_CONFIG" $directory)
+        mkdir -p "$STAGE/root$directory"
+        cp -a "$directory/." "$STAGE/root$directory/"
+    done
+    cp -a "$STAGE/package/." "$STAGE/root/"
+    export CORDON_PG_BIN=$STAGE/root$("$PG_CONFIG" --bindir) CORDON_STAGE=$STAGE
+    # PostgreSQL's programs refuse to run as root.
+    SERVER_USER=$(id -un)
+    [ "$(id -u)" = 0 ] && SERVER_USER=postgres
+    export CORDON_SERVER_USER=$SERVER_USER
+    mkdir "$STAGE/clusters"
+    [ "$(id -u)" = 0 ] && chown "$SERVER_USER" "$STAGE/clusters"
+    return 0
+}
+
+# Stops what still runs in $STAGE and removes it, whatever happened.
+unstage() {
+    local status=$? pid_file
+    for pid_file in "$STAGE"/clusters/*/data/postmaster.pid; do
+        [ -f "$pid_file" ] && kill -QUIT "$(head -n 1 "$pid_file")" 2>/dev/null
+    done
+    rm -rf "$STAGE" 2>/dev/null || { sleep 1; rm -rf "$STAGE"; }
+    exit $status
+}
+
+# as_server COMMAND…: as the user that servers run as.
+as_server() {
+    if [ "$(id -u)" = 0 ]; then runuser -u "$SERVER_USER" -- "$@"; else "$@"; fi
+}
+
+# start_cluster NAME [SETTING…]: a new cluster with its socket in its own directory, $CLUSTER.
+start_cluster() {
+    CLUSTER=$STAGE/clusters/$1
+    shift
+    as_server mkdir "$CLUSTER"
+    as_server "$CORDON_PG_BIN/initdb" --pgdata "$CLUSTER/data" --auth trust --username postgres --no-sync \
+        --encoding UTF8 --locale C >/dev/null
+    {
+        cat "$ROOT/pgrx-config/postgresql.conf"
+        printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$CLUSTER'" "$@"
+    } | as_server tee -a "$CLUSTER/data/postgresql.conf" >/dev/null
+    as_server "$CORDON_PG_BIN/pg_ctl" --pgdata "$CLUSTER/data" --log "$CLUSTER/log" --silent --wait start >/dev/null \
+        || { cat "$CLUSTER/log" >&2; fail "the server did not start"; }
+    export PGHOST=$CLUSTER PGUSER=postgres PGDATABASE=postgres
+    unset PGPORT PGOPTIONS PGPASSWORD PGSERVICE
+}

@@ -1,0 +1,26 @@
+//! `pg_cordon`: tenant isolation that fails closed, and columns sealed for their tenant.
+//!
+//! `cordon-core` holds what needs no PostgreSQL. [`pg`] binds it to the server and holds all of the unsafe code.
+//! [`surface`] holds the functions that SQL calls. Imports go one way: core ← pg ← surface.
+
+mod pg;
+mod surface;
+
+::pgrx::pg_module_magic!(name, version);
+
+// The order of the installation script.
+::pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
+::pgrx::extension_sql_file!("../sql/tenant.sql", name = "tenant", requires = ["schema"]);
+::pgrx::extension_sql_file!("../sql/keyring.sql", name = "keyring", requires = ["tenant"]);
+::pgrx::extension_sql_file!("../sql/encrypted_types.sql", name = "encrypted_types", finalize);
+
+/// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend
+/// at its first use of a function.
+#[allow(non_snake_case, reason = "the name that PostgreSQL calls")]
+#[::pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    pg::settings::define();
+    pg::tenant_setting::define();
+    pg::literals::install_hook(surface::encrypted_types::INPUT_FUNCTIONS);
+    pg::keyring::load_at_preload();
+}

@@ -1,0 +1,281 @@
+//! Errors as SQL sees them: one SQLSTATE, message and hint for each.
+
+use cordon_core::{Error, keyring::ChangeFault, keyring_file::FileFault};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys::panic::ErrorReport};
+
+use super::tenant_setting;
+
+/// What verbose error reports show as the function.
+const FUNCTION: &str = "pg_cordon";
+
+/// Why a call into the extension failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// A value was not sealed or not opened.
+    Core(Error),
+    /// The current tenant is needed and unset.
+    NoTenant,
+    /// An explicit tenant is not in its canonical spelling.
+    Tenant(cordon_core::tenant::TenantFault),
+    /// There is no keyring to work with.
+    NoKeyring(NoKeyring),
+    /// The keyring was not changed.
+    Keyring { path: String, fault: FileFault },
+    /// The keyring comes from a command, and so is not changed here.
+    KeyringFromCommand,
+    /// Only a superuser may do that.
+    NotSuperuser(&'static str),
+    /// A standby does not change the keyring.
+    Standby,
+    /// Not the name of a purpose.
+    UnknownPurpose,
+    /// Not a key id.
+    NotAKeyId,
+    /// A value that SQL takes no NULL for.
+    Null(&'static str),
+    /// Text that is not valid in its encoding, or holds a NUL.
+    NotText,
+    /// A plaintext with a character that the database's encoding lacks.
+    NotRepresentable,
+    /// An encrypted value would become plaintext in a column of another type without having been asked to.
+    ImplicitPlaintext,
+}
+
+/// The value, or the error raised.
+pub fn or_raise<T>(result: Result<T, Failure>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(failure) => failure.raise(),
+    }
+}
+
+/// Why there is no keyring.
+#[derive(Debug)]
+pub enum NoKeyring {
+    /// The file was not read.
+    File { path: String, fault: FileFault },
+    /// The command did not print a keyring when the server started.
+    Command,
+    /// There is a command, which only a preloaded library runs.
+    NotPreloaded,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl Failure {
+    /// Writes the error to the server log, for a fault that is survived; `consequence` says how.
+    pub fn log(self, consequence: &'static str) {
+        let report = self.report();
+        let message = report.detail().unwrap_or(report.message()).trim_end_matches('.').to_string();
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, format!("{message}; {consequence}"), FUNCTION)
+            .report(PgLogLevel::LOG);
+    }
+
+    /// Raises the error. Rust's destructors run.
+    pub fn raise(self) -> ! {
+        self.report().report(PgLogLevel::ERROR);
+        unreachable!("reporting at ERROR does not return")
+    }
+
+    /// The error as PostgreSQL reports it.
+    pub fn report(self) -> ErrorReport {
+        use PgSqlErrorCode as Code;
+        let (code, message, detail, hint): (Code, String, Option<String>, &'static str) = match self {
+            Self::Core(error) => {
+                let (code, hint) = core_code(error);
+                (code, error.to_string(), None, hint)
+            }
+            Self::NoTenant => {
+                let setting = tenant_setting::name().to_string_lossy();
+                let hint = format!(
+                    "In the transaction, run SELECT cordon.set_tenant('…') or SET LOCAL {setting} = '…' first."
+                );
+                return ErrorReport::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "no tenant is set", FUNCTION)
+                    .set_hint(hint);
+            }
+            Self::Tenant(fault) => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the tenant is not in its canonical spelling".into(),
+                Some(fault.to_string()),
+                "Keys are derived from the spelling of a tenant, so each tenant has only one.",
+            ),
+            Self::NoKeyring(NoKeyring::File { path, fault: FileFault::Missing }) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "there is no keyring".into(),
+                Some(format!("There is no file \"{path}\".")),
+                "As a superuser, run SELECT cordon.create_keyring(); or put the keyring of the database's other servers \
+                 there.",
+            ),
+            Self::NoKeyring(NoKeyring::File { path, fault }) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "there is no usable keyring".into(),
+                Some(format!("Keyring file \"{path}\": {fault}.")),
+                file_hint(&fault),
+            ),
+            Self::NoKeyring(NoKeyring::Command) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "there is no keyring".into(),
+                Some("The command of cordon.keyring_command printed none when the server started.".into()),
+                "The server log of the start says why. Restart the server when the command works.",
+            ),
+            Self::NoKeyring(NoKeyring::NotPreloaded) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "there is no keyring".into(),
+                Some("cordon.keyring_command is set, which is run when the server starts.".into()),
+                "Add pg_cordon to shared_preload_libraries and restart the server.",
+            ),
+            Self::Keyring { path, fault } => {
+                (file_code(&fault), format!("keyring file \"{path}\": {fault}"), None, file_hint(&fault))
+            }
+            Self::KeyringFromCommand => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the keyring comes from cordon.keyring_command".into(),
+                None,
+                "Change the keyring where the command gets it from, and restart the server.",
+            ),
+            Self::NotSuperuser(verb) => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("must be superuser to {verb}"),
+                None,
+                "Ask a superuser to do it.",
+            ),
+            Self::Standby => (
+                Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+                "a standby does not change the keyring".into(),
+                None,
+                "Change it on the primary server, and copy the file here.",
+            ),
+            Self::UnknownPurpose => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "unknown key purpose".into(),
+                None,
+                "The purposes are encryption, search and token.",
+            ),
+            Self::NotAKeyId => (
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                "no key has such an id".into(),
+                None,
+                "SELECT * FROM cordon.keyring shows the keys.",
+            ),
+            Self::Null(argument) => (
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("{argument} must not be null"),
+                None,
+                "Check the row or the parameter that it comes from.",
+            ),
+            Self::NotText => (
+                Code::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+                "invalid byte sequence in a text to be sealed".into(),
+                None,
+                "Text is in the client's encoding (UTF-8 in a SQL_ASCII database) and holds no zero byte.",
+            ),
+            Self::NotRepresentable => (
+                Code::ERRCODE_UNTRANSLATABLE_CHARACTER,
+                "a sealed text has a character that this database's encoding lacks".into(),
+                None,
+                "Read it in a database with encoding UTF8.",
+            ),
+            Self::ImplicitPlaintext => (
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "an encrypted value is assigned to a column of another type".into(),
+                None,
+                "Write it with an explicit cast if the plaintext is to be stored: (…)::text.",
+            ),
+        };
+        let report = ErrorReport::new(code, message, FUNCTION).set_hint(hint);
+        match detail {
+            Some(detail) => report.set_detail(detail),
+            None => report,
+        }
+    }
+}
+
+fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
+    use PgSqlErrorCode as Code;
+    match error {
+        Error::OtherTenant => (
+            Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "Set the tenant that the value belongs to, or leave the row out with a condition on the tenant column.",
+        ),
+        Error::UnknownKey(_) | Error::OtherPurpose(_) => (
+            Code::ERRCODE_UNDEFINED_OBJECT,
+            "The value was sealed under another keyring. Put its key into the keyring file, and reload the server.",
+        ),
+        Error::DisabledKey(_) => (
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "As a superuser, run SELECT cordon.enable_key(…) to read what was sealed under it.",
+        ),
+        Error::NoPrimaryKey(_) => (
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "As a superuser, run SELECT cordon.rotate_key(…) for that purpose.",
+        ),
+        Error::UnknownVersion(_) => (
+            Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+            "If a later version of pg_cordon wrote it, install that version; else the value is damaged.",
+        ),
+        Error::TooLong => (Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "At most 512 MiB are sealed in one value."),
+        Error::NotStoredForm => (
+            Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            "This session exchanges sealed values as they are stored (row_security = off or cordon.text_form = stored) \
+             and takes nothing else. SET row_security = on to seal plaintext, or call cordon.encrypt.",
+        ),
+        Error::UnexpectedStoredForm => (
+            Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            "It would be sealed a second time. Restore a dump with pg_restore or psql as pg_dump wrote it: its SET \
+             row_security = off makes the session take stored values.",
+        ),
+        Error::OtherKind => {
+            (Code::ERRCODE_DATATYPE_MISMATCH, "Restore the value into a column of the type that it was dumped from.")
+        }
+        Error::MalformedStoredForm => (
+            Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            "The stored form is cordon1: and base64url; compare the value with the dump that it comes from.",
+        ),
+        Error::NoRandomness => (Code::ERRCODE_SYSTEM_ERROR, "Check the operating system: getrandom(2) failed."),
+        // Of a value that cannot be trusted, the worst is assumed.
+        _ => (
+            Code::ERRCODE_DATA_CORRUPTED,
+            "Restore the value from a backup. Nothing of it is shown, because nothing of it can be trusted.",
+        ),
+    }
+}
+
+fn file_code(fault: &FileFault) -> PgSqlErrorCode {
+    use PgSqlErrorCode as Code;
+    match fault {
+        FileFault::Missing => Code::ERRCODE_UNDEFINED_FILE,
+        FileFault::Exists => Code::ERRCODE_DUPLICATE_FILE,
+        FileFault::Busy => Code::ERRCODE_LOCK_NOT_AVAILABLE,
+        FileFault::Io(_) => Code::ERRCODE_IO_ERROR,
+        FileFault::Change(ChangeFault::UnknownKey(_)) => Code::ERRCODE_UNDEFINED_OBJECT,
+        FileFault::Change(ChangeFault::Primary(_)) => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        FileFault::Change(ChangeFault::ImportOnly(_)) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
+        FileFault::Change(ChangeFault::NoRandomness) => Code::ERRCODE_SYSTEM_ERROR,
+        _ => Code::ERRCODE_CONFIG_FILE_ERROR,
+    }
+}
+
+fn file_hint(fault: &FileFault) -> &'static str {
+    match fault {
+        FileFault::Missing => "Check cordon.keyring_file: its directory must exist and the server must reach it.",
+        FileFault::Exists => "A keyring is never overwritten: what was sealed under it would be lost.",
+        FileFault::NotRegular => "Name the file itself in cordon.keyring_file.",
+        FileFault::Owner => "Give the file to the user that the server runs as, with chown.",
+        FileFault::Mode(_) => "Run chmod 0600 on the file.",
+        FileFault::Busy => "Run the statement again.",
+        FileFault::Io(_) => "Check that the server may write to the directory and that the disk is not full.",
+        FileFault::Change(ChangeFault::UnknownKey(_)) => "SELECT * FROM cordon.keyring shows the keys.",
+        FileFault::Change(ChangeFault::Primary(_)) => {
+            "Run SELECT cordon.rotate_key(…) for its purpose first, so that another key is primary."
+        }
+        FileFault::Change(ChangeFault::ImportOnly(_)) => "Add the application's own keys to the keyring file.",
+        FileFault::Change(_) => "Check the operating system: getrandom(2) failed.",
+        _ => {
+            "Correct the file or restore it from its backup, and reload the server. The keyring last read stays in use."
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The literal rule: a literal of a sealed type is sealed when the statement runs, not when it is parsed.
+//!
+//! PostgreSQL gives a quoted literal to the type's input function while it parses, and keeps the result in the plan. A
+//! prepared statement or a view would go on to write one tenant's ciphertext into the rows of another. So each such
+//! constant is turned back into its text and a cast, right after parsing: `'x'::text::encrypted_text`.
+
+use core::{
+    ffi::{CStr, c_int, c_void},
+    ptr,
+};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use pgrx::{
+    PgBox, PgTupleDesc, pg_guard,
+    pg_sys::{self, CoercionContext, CoercionForm, CoercionPathType, Const, Datum, NodeTag, Oid, Query},
+};
+
+#[cfg(feature = "pg15")]
+use pg_sys::{expression_tree_mutator, query_tree_mutator};
+#[cfg(not(feature = "pg15"))]
+use pg_sys::{expression_tree_mutator_impl as expression_tree_mutator, query_tree_mutator_impl as query_tree_mutator};
+
+use super::error::Failure;
+
+/// An input function of a sealed type, by which the type is known: whatever its name, schema and oid.
+pub type InputFunction = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+
+type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
+
+static INPUT_FUNCTIONS: OnceLock<&'static [InputFunction]> = OnceLock::new();
+
+/// Set by the input functions. While it is not, no constant of a sealed type can have been parsed, and statements pass
+/// without a look.
+static INPUT_WAS_CALLED: AtomicBool = AtomicBool::new(false);
+
+static mut PREVIOUS_HOOK: pg_sys::post_parse_analyze_hook_type = None;
+
+/// Installs the hook. Called once a process, with the input functions of the sealed types.
+pub fn install_hook(input_functions: &'static [InputFunction]) {
+    INPUT_FUNCTIONS.get_or_init(|| input_functions);
+    // SAFETY: while the library loads nothing else runs.
+    unsafe {
+        PREVIOUS_HOOK = pg_sys::post_parse_analyze_hook;
+        pg_sys::post_parse_analyze_hook = Some(post_parse_analyze);
+    }
+}
+
+/// Notes that a value was read from text, perhaps from a literal.
+pub fn note_input() {
+    INPUT_WAS_CALLED.store(true, Ordering::Relaxed);
+}
+
+/// # Safety
+/// Called by PostgreSQL as a `post_parse_analyze_hook`.
+unsafe extern "C-unwind" fn post_parse_analyze(
+    state: *mut pg_sys::ParseState,
+    query: *mut Query,
+    jumble: *mut pg_sys::JumbleState,
+) {
+    // SAFETY: PostgreSQL passes the query it has just parsed. The next hook is called outside of the guard, which would
+    // strip the context of its errors, and with nothing left to drop.
+    unsafe {
+        pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
+            if INPUT_WAS_CALLED.swap(false, Ordering::Relaxed) {
+                rewrite(query);
+            }
+            if let Err(failure) = check_assignments(query) {
+                failure.raise();
+            }
+        });
+        if let Some(next) = PREVIOUS_HOOK {
+            next(state, query, jumble);
+        }
+    }
+}
+
+/// Rewrites the constants of a query in place.
+///
+/// # Safety
+/// `query` must be a parsed query that has not been rewritten or planned.
+unsafe fn rewrite(query: *mut Query) {
+    // SAFETY: the tag of a node tells its type; a utility statement that holds a query holds it parsed.
+    unsafe {
+        if (*query).commandType != pg_sys::CmdType::CMD_UTILITY {
+            query_tree_mutator(query, as_callback(mutate), ptr::null_mut(), pg_sys::QTW_DONT_COPY_QUERY as c_int);
+            return;
+        }
+        let statement = (*query).utilityStmt;
+        match (*statement).type_ {
+            NodeTag::T_ExplainStmt => rewrite((*statement.cast::<pg_sys::ExplainStmt>()).query.cast()),
+            NodeTag::T_CreateTableAsStmt => rewrite((*statement.cast::<pg_sys::CreateTableAsStmt>()).query.cast()),
+            NodeTag::T_DeclareCursorStmt => rewrite((*statement.cast::<pg_sys::DeclareCursorStmt>()).query.cast()),
+            NodeTag::T_CallStmt => {
+                let call = statement.cast::<pg_sys::CallStmt>();
+                (*call).funcexpr = mutate((*call).funcexpr.cast(), ptr::null_mut()).cast();
+                (*call).outargs = mutate((*call).outargs.cast(), ptr::null_mut()).cast();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A copy of an expression with its constants rewritten.
+///
+/// # Safety
+/// `node` must be null or an expression, a list of them, or a query.
+#[pg_guard]
+unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
+    if node.is_null() {
+        return node;
+    }
+    // SAFETY: by this function's contract.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_Const if is_sealed_constant(node.cast()) => run_time_cast(node.cast()),
+            NodeTag::T_Query => query_tree_mutator(node.cast(), as_callback(mutate), context, 0).cast(),
+            _ => expression_tree_mutator(node, as_callback(mutate), context),
+        }
+    }
+}
+
+/// # Safety
+/// `constant` must be a `Const`.
+unsafe fn is_sealed_constant(constant: *mut Const) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { !(*constant).constisnull && holds_sealed((*constant).consttype) }
+}
+
+/// The text of a constant, cast to its type at run time.
+///
+/// # Safety
+/// `constant` must be a `Const` that is not null.
+unsafe fn run_time_cast(constant: *mut Const) -> *mut pg_sys::Node {
+    // SAFETY: by this function's contract. The output function gives the text of this session's form, plaintext or
+    // stored, and the cast takes the same.
+    unsafe {
+        let (value, value_type) = ((*constant).constvalue, (*constant).consttype);
+        let mut output = Oid::INVALID;
+        let mut is_varlena = false;
+        pg_sys::getTypeOutputInfo(value_type, &raw mut output, &raw mut is_varlena);
+        let text = CStr::from_ptr(pg_sys::OidOutputFunctionCall(output, value));
+        let argument = pg_sys::makeConst(
+            pg_sys::TEXTOID,
+            -1,
+            pg_sys::DEFAULT_COLLATION_OID,
+            -1,
+            Datum::from(pg_sys::cstring_to_text(text.as_ptr())),
+            false,
+            false,
+        );
+        (*argument).location = (*constant).location;
+
+        let mut function = Oid::INVALID;
+        let path = pg_sys::find_coercion_pathway(
+            value_type,
+            pg_sys::TEXTOID,
+            CoercionContext::COERCION_EXPLICIT,
+            &raw mut function,
+        );
+        if path == CoercionPathType::COERCION_PATH_FUNC {
+            let cast = pg_sys::makeFuncExpr(
+                function,
+                value_type,
+                pg_sys::lappend(ptr::null_mut(), argument.cast()),
+                Oid::INVALID,
+                Oid::INVALID,
+                CoercionForm::COERCE_EXPLICIT_CAST,
+            );
+            (*cast).location = (*constant).location;
+            return cast.cast();
+        }
+        // An array, a composite or a range has no cast function, but an input function that reads its text.
+        let mut cast = PgBox::<pg_sys::CoerceViaIO>::alloc_node(NodeTag::T_CoerceViaIO);
+        cast.arg = argument.cast();
+        cast.resulttype = value_type;
+        cast.resultcollid = pg_sys::get_typcollation(value_type);
+        cast.coerceformat = CoercionForm::COERCE_EXPLICIT_CAST;
+        cast.location = (*constant).location;
+        cast.into_pg().cast()
+    }
+}
+
+/// Refuses an INSERT or UPDATE that turns a sealed value into text without an explicit cast. The casts to text and
+/// varchar are explicit ones, but for every other type of the string category (citext) PostgreSQL supplies an
+/// assignment cast through the output function.
+///
+/// # Safety
+/// As [`rewrite`].
+unsafe fn check_assignments(query: *mut Query) -> Result<(), Failure> {
+    // SAFETY: by this function's contract; a target list holds TargetEntry nodes.
+    unsafe {
+        if !matches!((*query).commandType, pg_sys::CmdType::CMD_INSERT | pg_sys::CmdType::CMD_UPDATE) {
+            return Ok(());
+        }
+        let targets = (*query).targetList;
+        let length = if targets.is_null() { 0 } else { (*targets).length };
+        for at in 0..usize::try_from(length).unwrap_or_default() {
+            let target = (*(*targets).elements.add(at)).ptr_value.cast::<pg_sys::TargetEntry>();
+            let mut expression = (*target).expr;
+            if (*expression).type_ == NodeTag::T_CoerceToDomain {
+                expression = (*expression.cast::<pg_sys::CoerceToDomain>()).arg;
+            }
+            if (*expression).type_ != NodeTag::T_CoerceViaIO {
+                continue;
+            }
+            let cast = expression.cast::<pg_sys::CoerceViaIO>();
+            if (*cast).coerceformat == CoercionForm::COERCE_IMPLICIT_CAST
+                && holds_sealed(pg_sys::exprType((*cast).arg.cast()))
+            {
+                return Err(Failure::ImplicitPlaintext);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether values of the type are sealed, or hold sealed ones: arrays, composites, ranges, and domains over them.
+fn holds_sealed(type_oid: Oid) -> bool {
+    // Types of initdb: most constants are of one.
+    if type_oid.to_u32() < pg_sys::FirstNormalObjectId {
+        return false;
+    }
+    // SAFETY: lookups in the system catalogs, of a type that a parsed query refers to.
+    unsafe {
+        let base = pg_sys::getBaseType(type_oid);
+        let element = pg_sys::get_element_type(base);
+        if element != Oid::INVALID {
+            return holds_sealed(element);
+        }
+        match u8::try_from(pg_sys::get_typtype(base)).unwrap_or_default() {
+            pg_sys::TYPTYPE_BASE => is_sealed(base),
+            pg_sys::TYPTYPE_COMPOSITE => PgTupleDesc::for_composite_type_by_oid(base)
+                .is_some_and(|columns| columns.iter().any(|column| holds_sealed(column.atttypid))),
+            pg_sys::TYPTYPE_RANGE => holds_sealed(pg_sys::get_range_subtype(base)),
+            pg_sys::TYPTYPE_MULTIRANGE => holds_sealed(pg_sys::get_multirange_range(base)),
+            _ => false,
+        }
+    }
+}
+
+/// # Safety
+/// `base` must be a base type.
+unsafe fn is_sealed(base: Oid) -> bool {
+    // SAFETY: fmgr_info fills the structure for a function that exists, as a type's input function does.
+    let address = unsafe {
+        let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);
+        pg_sys::getTypeInputInfo(base, &raw mut input, &raw mut parameter);
+        let mut function = pg_sys::FmgrInfo::default();
+        pg_sys::fmgr_info(input, &raw mut function);
+        function.fn_addr.map(|address| address as usize)
+    };
+    INPUT_FUNCTIONS.get().is_some_and(|functions| functions.iter().any(|function| Some(*function as usize) == address))
+}
+
+/// PostgreSQL 15 declares the callback without its arguments.
+#[cfg(feature = "pg15")]
+fn as_callback(mutator: Mutator) -> Option<unsafe extern "C-unwind" fn() -> *mut pg_sys::Node> {
+    // SAFETY: a function pointer; PostgreSQL calls it with the two arguments that it takes.
+    Some(unsafe { core::mem::transmute::<Mutator, unsafe extern "C-unwind" fn() -> *mut pg_sys::Node>(mutator) })
+}
+
+#[cfg(not(feature = "pg15"))]
+fn as_callback(mutator: Mutator) -> Option<Mutator> {
+    Some(mutator)
+}

@@ -1,0 +1,183 @@
+//! The current tenant: a setting (`app.team_id` unless `cordon.tenant_setting` says otherwise) that is parsed when it is
+//! set, and read from a static.
+
+use core::{
+    ffi::{CStr, c_char, c_int, c_void},
+    ptr,
+};
+use std::{ffi::CString, sync::OnceLock};
+
+use cordon_core::TenantId;
+use pgrx::{
+    PgSqlErrorCode, pg_guard,
+    pg_sys::{self, GucContext, GucSource},
+};
+
+use super::{error::Failure, settings};
+
+static mut SPELLING: *mut c_char = ptr::null_mut();
+
+/// What the check hook parsed, for as long as the value is current; null while no tenant is set.
+static mut CURRENT: *const TenantId = ptr::null();
+
+static NAME: OnceLock<CString> = OnceLock::new();
+
+/// Defines the setting. Called once a process, after [`settings::define`].
+pub fn define() {
+    let name = NAME.get_or_init(|| settings::tenant_setting().to_owned());
+    // SAFETY: the name is never freed; the variables are statics that only PostgreSQL and the hooks write.
+    unsafe {
+        pg_sys::DefineCustomStringVariable(
+            name.as_ptr(),
+            c"The current tenant.".as_ptr(),
+            c"Rows of other tenants are out of reach and their sealed values do not open. Empty: no tenant.".as_ptr(),
+            &raw mut SPELLING,
+            ptr::null(),
+            GucContext::PGC_USERSET,
+            // So that poolers and drivers that track settings see it change.
+            pg_sys::GUC_REPORT as c_int,
+            Some(check),
+            Some(assign),
+            None,
+        );
+    }
+}
+
+/// The name of the setting.
+pub fn name() -> &'static CStr {
+    NAME.get().map_or(c"app.team_id", CString::as_c_str)
+}
+
+/// The current tenant, if one is set.
+pub fn current() -> Option<&'static TenantId> {
+    // SAFETY: null, or the `extra` of the value that is set, which PostgreSQL frees only after it has assigned another.
+    // Callers do not keep it over anything that could set a tenant.
+    unsafe { CURRENT.as_ref() }
+}
+
+/// The current tenant.
+///
+/// # Errors
+/// [`Failure::NoTenant`].
+pub fn require() -> Result<&'static TenantId, Failure> {
+    current().ok_or(Failure::NoTenant)
+}
+
+/// Sets the tenant until the transaction ends, as SET LOCAL does; `None` or empty unsets it. Refusals of the value are
+/// raised as errors.
+///
+/// # Errors
+/// [`Failure::NotText`] for a zero byte.
+pub fn set_local(spelling: Option<&str>) -> Result<(), Failure> {
+    let value = CString::new(spelling.unwrap_or_default()).map_err(|_| Failure::NotText)?;
+    // SAFETY: both strings live through the call, which copies the value.
+    unsafe {
+        pg_sys::set_config_option(
+            name().as_ptr(),
+            value.as_ptr(),
+            GucContext::PGC_USERSET,
+            GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
+    Ok(())
+}
+
+/// Parses the value and hands the result over as `extra`.
+///
+/// # Safety
+/// Called by PostgreSQL as a `GucStringCheckHook`.
+#[pg_guard]
+unsafe extern "C-unwind" fn check(
+    new_value: *mut *mut c_char,
+    extra: *mut *mut c_void,
+    source: GucSource::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes the address of the value, which is null or a C string.
+    let value = unsafe { *new_value };
+    if value.is_null() {
+        return true;
+    }
+    // SAFETY: as above.
+    let spelling = unsafe { CStr::from_ptr(value) }.to_bytes();
+    if spelling.is_empty() {
+        return true;
+    }
+    // ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function: a value that would be there before the
+    // application says anything. SAFETY: within a transaction, where these statements are.
+    if source == GucSource::PGC_S_TEST && unsafe { !pg_sys::superuser() } {
+        refuse(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "Only a superuser may persist a tenant.",
+            "The tenant is set per transaction, with SELECT cordon.set_tenant('…') or SET LOCAL.",
+        );
+        return false;
+    }
+    let tenant = match TenantId::parse(spelling) {
+        Ok(tenant) => tenant,
+        Err(fault) => {
+            refuse(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                &fault.to_string(),
+                "Keys are derived from the spelling of a tenant, so each tenant has only one.",
+            );
+            return false;
+        }
+    };
+    // SAFETY: the size of what is written. PostgreSQL frees `extra` with the value.
+    unsafe {
+        let memory = allocate(size_of::<TenantId>()).cast::<TenantId>();
+        if memory.is_null() {
+            return false;
+        }
+        memory.write(tenant);
+        *extra = memory.cast();
+    }
+    true
+}
+
+/// # Safety
+/// Called by PostgreSQL as a `GucStringAssignHook`, with the `extra` that [`check`] made of the value, or null.
+unsafe extern "C-unwind" fn assign(_value: *const c_char, extra: *mut c_void) {
+    // SAFETY: a plain store; nothing reads at the same time.
+    unsafe { CURRENT = extra.cast_const().cast() };
+}
+
+/// Memory for a check hook's `extra`, or null.
+///
+/// # Safety
+/// As malloc.
+unsafe fn allocate(size: usize) -> *mut c_void {
+    // SAFETY: by this function's contract.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        libc::malloc(size)
+    }
+    // SAFETY: by this function's contract. At LOG it returns null instead of raising an error.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        pg_sys::guc_malloc(pg_sys::LOG as c_int, size)
+    }
+}
+
+/// Says why a value is refused. With a message of its own, PostgreSQL does not print the value.
+fn refuse(code: PgSqlErrorCode, detail: &str, hint: &str) {
+    let message = format!("invalid value for parameter \"{}\"", name().to_string_lossy());
+    // SAFETY: PostgreSQL reads these right after the hook returns, before anything resets the memory context.
+    unsafe {
+        pg_sys::GUC_check_errcode(code as c_int);
+        pg_sys::GUC_check_errmsg_string = copy(&message);
+        pg_sys::GUC_check_errdetail_string = copy(detail);
+        pg_sys::GUC_check_errhint_string = copy(hint);
+    }
+}
+
+/// A C string in the current memory context; empty when `text` holds a zero byte.
+fn copy(text: &str) -> *mut c_char {
+    let text = CString::new(text).unwrap_or_default();
+    // SAFETY: a C string.
+    unsafe { pg_sys::pstrdup(text.as_ptr()) }
+}

@@ -1,0 +1,104 @@
+//! Values of variable length (`postgres.h`, "Variable-length datatypes").
+
+use core::{marker::PhantomData, ptr, slice};
+
+use pgrx::pg_sys::{self, Datum};
+
+/// Bytes of the four-byte header.
+const HEADER_LEN: usize = 4;
+
+/// A value that is in memory and not compressed.
+pub struct Varlena<'a> {
+    value: *mut pg_sys::varlena,
+    /// A copy that detoasting made, to be freed.
+    copied: bool,
+    lifetime: PhantomData<&'a [u8]>,
+}
+
+impl Varlena<'_> {
+    /// Fetches and decompresses the value if it has to be; a short header is left as it is.
+    ///
+    /// # Safety
+    /// `datum` must point to a varlena that lives for the lifetime chosen.
+    pub unsafe fn detoast(datum: Datum) -> Self {
+        let original = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: a varlena by this function's contract, so its first byte tells its form.
+        let in_place = unsafe {
+            pgrx::varlena::varatt_is_4b_u(original)
+                || (pgrx::varlena::varatt_is_1b(original) && !pgrx::varlena::varatt_is_1b_e(original))
+        };
+        let value = if in_place {
+            original
+        } else {
+            // SAFETY: as above.
+            unsafe { pg_sys::pg_detoast_datum_packed(original) }
+        };
+        Self { value, copied: value != original, lifetime: PhantomData }
+    }
+
+    /// The value's bytes. They may have any alignment.
+    pub fn as_bytes(&self) -> &[u8] {
+        // SAFETY: detoasted, so the header tells where the bytes are and how many.
+        unsafe {
+            slice::from_raw_parts(
+                pgrx::varlena::vardata_any(self.value).cast::<u8>(),
+                pgrx::varlena::varsize_any_exhdr(self.value),
+            )
+        }
+    }
+}
+
+impl Drop for Varlena<'_> {
+    fn drop(&mut self) {
+        // On an error the memory context is reset anyway, and freeing while unwinding gains nothing.
+        if self.copied && !std::thread::panicking() {
+            // SAFETY: detoasting allocated it for us alone, and no borrow outlives self.
+            unsafe { pg_sys::pfree(self.value.cast()) };
+        }
+    }
+}
+
+/// A result being written: one allocation in the current memory context.
+pub struct Output {
+    start: *mut u8,
+    header: usize,
+    len: usize,
+}
+
+impl Output {
+    /// A varlena (text, bytea or one of our types) of `len` bytes, all zero.
+    pub fn varlena(len: usize) -> Self {
+        let output = Self::allocate(HEADER_LEN, len, 0);
+        let size = i32::try_from(HEADER_LEN + len).unwrap_or(i32::MAX);
+        // SAFETY: allocated with room for the header, and aligned for it, by palloc.
+        unsafe { pgrx::varlena::set_varsize_4b(output.start.cast(), size) };
+        output
+    }
+
+    /// A C string of `len` bytes, all zero, and its terminator.
+    pub fn cstring(len: usize) -> Self {
+        Self::allocate(0, len, 1)
+    }
+
+    /// The bytes to write.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: within the allocation, which is initialized and which only self refers to.
+        unsafe { slice::from_raw_parts_mut(self.start.add(self.header), self.len) }
+    }
+
+    /// The result, for PostgreSQL to own.
+    pub fn into_datum(self) -> Datum {
+        Datum::from(self.start)
+    }
+
+    fn allocate(header: usize, len: usize, trailer: usize) -> Self {
+        // SAFETY: palloc returns that many bytes or raises an error. They are then all written, so that no reference to
+        // uninitialized memory is ever made.
+        let start = unsafe {
+            let start = pg_sys::palloc(header + len + trailer).cast::<u8>();
+            ptr::write_bytes(start, 0, header + len + trailer);
+            start
+        };
+        Self { start, header, len }
+    }
+}

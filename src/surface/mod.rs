@@ -1,0 +1,5 @@
+//! The functions that SQL calls: a few lines each. `sql/` declares them.
+
+pub mod encrypted_types;
+mod keyring;
+mod tenant;
