@@ -116,7 +116,7 @@ impl fmt::Debug for Subkey {
 
 /// What the functions below leave on the stack under their caller's frame, in bytes, with room to spare: the expanded
 /// key of one message among it. `tests/erasure.rs` looks for what is left.
-pub(crate) const STACK_TO_ERASE: usize = 4096;
+pub(crate) const STACK_TO_ERASE: usize = 2048;
 
 // Frames of their own, which `zeroize_stack` needs: see its documentation.
 

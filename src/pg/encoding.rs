@@ -8,7 +8,7 @@ use pgrx::{
     pg_sys::{self, pg_enc},
 };
 
-use super::{error::Failure, varlena::Output};
+use super::{error::Failure, varlena::{MakeOutput, Output}};
 
 /// The database's encoding, of which a process has one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,21 +55,21 @@ pub fn with_utf8<T>(text: &[u8], f: impl FnOnce(&[u8]) -> Result<T, Failure>) ->
 /// [`Failure::NotRepresentable`] when the encoding lacks a character; those of `fill`.
 pub fn from_utf8(
     utf8_len: usize,
-    make: fn(usize) -> Output,
+    make: MakeOutput,
     fill: impl FnOnce(&mut [u8]) -> Result<(), Failure>,
 ) -> Result<Output, Failure> {
     if database_encoding() != DatabaseEncoding::Other {
-        let mut output = make(utf8_len);
+        let mut output = make(utf8_len)?;
         fill(output.bytes())?;
         return Ok(output);
     }
     // A C string, for the conversion reads one.
-    let mut utf8 = Output::cstring(utf8_len);
+    let mut utf8 = Output::cstring(utf8_len)?;
     fill(utf8.bytes())?;
     let text = &*utf8.bytes();
     let converted = convert(text, pg_sys::pg_any_to_server, Failure::NotRepresentable)?;
     let bytes = converted.bytes_of(text);
-    let mut output = make(bytes.len());
+    let mut output = make(bytes.len())?;
     output.bytes().copy_from_slice(bytes);
     Ok(output)
 }

@@ -35,6 +35,8 @@ pub enum Failure {
     Null(&'static str),
     /// Text that is not valid in its encoding, or holds a NUL.
     NotText,
+    /// PostgreSQL has no memory for the result.
+    OutOfMemory,
     /// A plaintext with a character that the database's encoding lacks.
     NotRepresentable,
     /// An encrypted value would become plaintext in a column of another type without having been asked to.
@@ -172,6 +174,12 @@ impl Failure {
                 "invalid byte sequence in a text to be sealed".into(),
                 None,
                 "Text is in the client's encoding (UTF-8 in a SQL_ASCII database) and holds no zero byte.",
+            ),
+            Self::OutOfMemory => (
+                Code::ERRCODE_OUT_OF_MEMORY,
+                "out of memory for a sealed value or its plaintext".into(),
+                None,
+                "Give the server more memory, or store long texts in several rows.",
             ),
             Self::NotRepresentable => (
                 Code::ERRCODE_UNTRANSLATABLE_CHARACTER,

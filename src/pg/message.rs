@@ -27,19 +27,22 @@ pub fn with_text<T>(message: pg_sys::StringInfo, f: impl FnOnce(&[u8]) -> Result
 }
 
 /// A varlena of text in the database's encoding, as a bytea in the client's.
-pub fn to_client(mut text: Output) -> Output {
+///
+/// # Errors
+/// [`Failure::OutOfMemory`].
+pub fn to_client(mut text: Output) -> Result<Output, Failure> {
     let bytes = text.bytes();
-    let Ok(len) = c_int::try_from(bytes.len()) else { return text };
+    let Ok(len) = c_int::try_from(bytes.len()) else { return Ok(text) };
     let start = bytes.as_ptr().cast();
     // SAFETY: `start` and `len` are those of a slice. The conversion returns its argument or a new C string.
     unsafe {
         let converted = pg_sys::pg_server_to_client(start, len);
         if converted.cast_const() == start {
-            return text;
+            return Ok(text);
         }
         let converted = core::ffi::CStr::from_ptr(converted).to_bytes();
-        let mut output = Output::varlena(converted.len());
+        let mut output = Output::varlena(converted.len())?;
         output.bytes().copy_from_slice(converted);
-        output
+        Ok(output)
     }
 }

@@ -5,7 +5,7 @@ use std::process;
 use cordon_core::{Envelope, Error, KeyId, Keyring, Kind, NonceSource, Purpose, Scope, SubkeyCache, envelope};
 use pgrx::pg_sys;
 
-use super::{cell::ProcessCell, encoding, error::Failure, keyring::Loaded, varlena::Output};
+use super::{cell::ProcessCell, encoding, error::Failure, keyring::Loaded, varlena::{MakeOutput, Output}};
 
 static KEYS: ProcessCell<Keys> =
     ProcessCell::new(Keys { keyring: Loaded::none(), subkeys: None, nonces: NonceSource::new() });
@@ -23,7 +23,7 @@ struct Keys {
 /// Those of the keyring; [`Failure::NotText`]; [`Error::TooLong`].
 pub fn seal(scope: Scope<'_>, text: &[u8]) -> Result<Output, Failure> {
     encoding::with_utf8(text, |plaintext| {
-        let mut output = Output::varlena(envelope::sealed_len(plaintext.len())?);
+        let mut output = Output::varlena(envelope::sealed_len(plaintext.len())?)?;
         KEYS.borrow_mut().seal(scope, plaintext, output.bytes())?;
         Ok(output)
     })
@@ -33,7 +33,7 @@ pub fn seal(scope: Scope<'_>, text: &[u8]) -> Result<Output, Failure> {
 ///
 /// # Errors
 /// Those of the keyring; those of [`Envelope::open`]; [`Failure::NotRepresentable`].
-pub fn open(scope: Scope<'_>, sealed: &[u8], make: fn(usize) -> Output) -> Result<Output, Failure> {
+pub fn open(scope: Scope<'_>, sealed: &[u8], make: MakeOutput) -> Result<Output, Failure> {
     let envelope = Envelope::parse(sealed)?;
     if envelope.kind() != kind_of(scope) {
         return Err(Error::Corrupted.into());

@@ -1,8 +1,15 @@
 //! Values of variable length (`postgres.h`, "Variable-length datatypes").
 
-use core::{marker::PhantomData, ptr, slice};
+use core::{
+    ffi::{c_int, c_void},
+    marker::PhantomData,
+    ptr, slice,
+};
 
+use cordon_core::Error;
 use pgrx::pg_sys::{self, Datum};
+
+use super::error::Failure;
 
 /// Bytes of the four-byte header.
 const HEADER_LEN: usize = 4;
@@ -58,6 +65,9 @@ impl Drop for Varlena<'_> {
     }
 }
 
+/// A constructor of [`Output`], which takes the length of the text.
+pub type MakeOutput = fn(usize) -> Result<Output, Failure>;
+
 /// A result being written: one allocation in the current memory context.
 pub struct Output {
     start: *mut u8,
@@ -67,16 +77,22 @@ pub struct Output {
 
 impl Output {
     /// A varlena (text, bytea or one of our types) of `len` bytes, all zero.
-    pub fn varlena(len: usize) -> Self {
-        let output = Self::allocate(HEADER_LEN, len, 0);
+    ///
+    /// # Errors
+    /// [`Failure::OutOfMemory`]; [`Error::TooLong`].
+    pub fn varlena(len: usize) -> Result<Self, Failure> {
+        let output = Self::allocate(HEADER_LEN, len, 0)?;
         let size = i32::try_from(HEADER_LEN + len).unwrap_or(i32::MAX);
         // SAFETY: allocated with room for the header, and aligned for it, by palloc.
         unsafe { pgrx::varlena::set_varsize_4b(output.start.cast(), size) };
-        output
+        Ok(output)
     }
 
     /// A C string of `len` bytes, all zero, and its terminator.
-    pub fn cstring(len: usize) -> Self {
+    ///
+    /// # Errors
+    /// As [`Self::varlena`].
+    pub fn cstring(len: usize) -> Result<Self, Failure> {
         Self::allocate(0, len, 1)
     }
 
@@ -91,14 +107,29 @@ impl Output {
         Datum::from(self.start)
     }
 
-    fn allocate(header: usize, len: usize, trailer: usize) -> Self {
-        // SAFETY: palloc returns that many bytes or raises an error. They are then all written, so that no reference to
-        // uninitialized memory is ever made.
+    fn allocate(header: usize, len: usize, trailer: usize) -> Result<Self, Failure> {
+        let size = header + len + trailer;
+        if size > MAX_ALLOC_SIZE {
+            return Err(Failure::Core(Error::TooLong));
+        }
+        // SAFETY: with this flag and a size within the limit palloc raises no error, so it needs no guard around it. The
+        // memory is written at once, so that no reference to uninitialized memory is ever made.
         let start = unsafe {
-            let start = pg_sys::palloc(header + len + trailer).cast::<u8>();
-            ptr::write_bytes(start, 0, header + len + trailer);
+            let start = palloc_extended(size, pg_sys::MCXT_ALLOC_NO_OOM as c_int).cast::<u8>();
+            if start.is_null() {
+                return Err(Failure::OutOfMemory);
+            }
+            ptr::write_bytes(start, 0, size);
             start
         };
-        Self { start, header, len }
+        Ok(Self { start, header, len })
     }
+}
+
+/// `MaxAllocSize` of `utils/memutils.h`.
+const MAX_ALLOC_SIZE: usize = 0x3fff_ffff;
+
+unsafe extern "C" {
+    /// As in `utils/palloc.h`. pgrx's own declaration guards against errors, for as much time as the call takes.
+    fn palloc_extended(size: usize, flags: c_int) -> *mut c_void;
 }

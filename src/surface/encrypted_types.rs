@@ -11,7 +11,7 @@ use crate::{
         fmgr::Args,
         literals::{self, InputFunction},
         message, sealing, tenant_setting, text_form,
-        varlena::Output,
+        varlena::{MakeOutput, Output},
     },
 };
 
@@ -85,7 +85,7 @@ fn receive<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
 }
 
 fn send<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    print::<T>(args.varlena(0).as_bytes(), Output::varlena).map(message::to_client).map(Output::into_datum)
+    print::<T>(args.varlena(0).as_bytes(), Output::varlena).and_then(message::to_client).map(Output::into_datum)
 }
 
 fn from_text<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
@@ -134,7 +134,7 @@ fn key_id(args: Args) -> Result<Datum, Failure> {
 fn parse<T: EncryptedType>(text: &[u8]) -> Result<Output, Failure> {
     if text_form::is_stored() {
         let (body, len) = stored_form::body(text)?;
-        let mut output = Output::varlena(len);
+        let mut output = Output::varlena(len)?;
         stored_form::decode(body, T::KIND, output.bytes())?;
         return Ok(output);
     }
@@ -145,9 +145,9 @@ fn parse<T: EncryptedType>(text: &[u8]) -> Result<Output, Failure> {
 }
 
 /// The text form of a value in this session.
-fn print<T: EncryptedType>(sealed: &[u8], make: fn(usize) -> Output) -> Result<Output, Failure> {
+fn print<T: EncryptedType>(sealed: &[u8], make: MakeOutput) -> Result<Output, Failure> {
     if text_form::is_stored() {
-        let mut output = make(stored_form::encoded_len(sealed.len()));
+        let mut output = make(stored_form::encoded_len(sealed.len()))?;
         stored_form::encode(sealed, output.bytes())?;
         return Ok(output);
     }
