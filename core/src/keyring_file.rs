@@ -52,29 +52,39 @@ pub enum FileFault {
 /// # Errors
 /// The first [`FileFault`] found.
 pub fn read(path: &Path, owner: u32) -> Result<Keyring, FileFault> {
-    // Before it is opened: opening a pipe would wait for its writer.
-    let linked = fs::symlink_metadata(path)?;
-    if !linked.is_file() {
-        return Err(FileFault::NotRegular);
-    }
-    let file = File::open(path)?;
-    let opened = file.metadata()?;
-    if (opened.dev(), opened.ino()) != (linked.dev(), linked.ino()) {
-        // Replaced between the two looks: by a rotation, or to slip in a link.
-        return Err(FileFault::Busy);
-    }
-    if opened.uid() != owner {
-        return Err(FileFault::Owner);
-    }
-    let mode = opened.mode() & 0o7777;
-    if mode & !0o600 != 0 {
-        return Err(FileFault::Mode(mode));
-    }
-    if opened.len() > MAX_LEN {
-        return Err(FileFault::TooLarge);
-    }
-    let bytes = read_to_end(file, opened.len())?;
+    let (file, len) = open(path, owner)?;
+    let bytes = read_to_end(file, len)?;
     Keyring::parse(&bytes).map_err(FileFault::Content)
+}
+
+/// Opens a file that nobody but `owner` can have written or read, and returns its length.
+fn open(path: &Path, owner: u32) -> Result<(File, u64), FileFault> {
+    const ATTEMPTS: usize = 10;
+    for _ in 0..ATTEMPTS {
+        // Looked at before it is opened: opening a pipe would wait for its writer, and a file of another user may not
+        // open at all.
+        let found = fs::symlink_metadata(path)?;
+        if !found.is_file() {
+            return Err(FileFault::NotRegular);
+        }
+        if found.uid() != owner {
+            return Err(FileFault::Owner);
+        }
+        let mode = found.mode() & 0o7777;
+        if mode & !0o600 != 0 {
+            return Err(FileFault::Mode(mode));
+        }
+        if found.len() > MAX_LEN {
+            return Err(FileFault::TooLarge);
+        }
+        let file = File::open(path)?;
+        let opened = file.metadata()?;
+        // Else it was replaced between the two looks: by a rotation, or to slip in a link.
+        if (opened.dev(), opened.ino()) == (found.dev(), found.ino()) {
+            return Ok((file, opened.len()));
+        }
+    }
+    Err(FileFault::Busy)
 }
 
 /// Writes a new keyring to `path`, where there must be none.

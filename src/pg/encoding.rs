@@ -8,7 +8,10 @@ use pgrx::{
     pg_sys::{self, pg_enc},
 };
 
-use super::{error::Failure, varlena::{MakeOutput, Output}};
+use super::{
+    error::Failure,
+    varlena::{MakeOutput, Output},
+};
 
 /// The database's encoding, of which a process has one.
 #[derive(Clone, Copy, PartialEq, Eq)]

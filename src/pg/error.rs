@@ -130,6 +130,10 @@ impl Failure {
                 Some("cordon.keyring_command is set, which is run when the server starts.".into()),
                 "Add pg_cordon to shared_preload_libraries and restart the server.",
             ),
+            Self::Keyring { fault: FileFault::Change(fault), .. } => {
+                let (code, hint) = change_code(fault);
+                (code, fault.to_string(), None, hint)
+            }
             Self::Keyring { path, fault } => {
                 (file_code(&fault), format!("keyring file \"{path}\": {fault}"), None, file_hint(&fault))
             }
@@ -252,6 +256,21 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
     }
 }
 
+fn change_code(fault: ChangeFault) -> (PgSqlErrorCode, &'static str) {
+    use PgSqlErrorCode as Code;
+    match fault {
+        ChangeFault::UnknownKey(_) => (Code::ERRCODE_UNDEFINED_OBJECT, "SELECT * FROM cordon.keyring shows the keys."),
+        ChangeFault::Primary(_) => (
+            Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "Run SELECT cordon.rotate_key(…) for its purpose first, so that another key is primary.",
+        ),
+        ChangeFault::ImportOnly(_) => {
+            (Code::ERRCODE_INVALID_PARAMETER_VALUE, "Add the application's own keys to the keyring file.")
+        }
+        _ => (Code::ERRCODE_SYSTEM_ERROR, "Check the operating system: getrandom(2) failed."),
+    }
+}
+
 fn file_code(fault: &FileFault) -> PgSqlErrorCode {
     use PgSqlErrorCode as Code;
     match fault {
@@ -259,10 +278,6 @@ fn file_code(fault: &FileFault) -> PgSqlErrorCode {
         FileFault::Exists => Code::ERRCODE_DUPLICATE_FILE,
         FileFault::Busy => Code::ERRCODE_LOCK_NOT_AVAILABLE,
         FileFault::Io(_) => Code::ERRCODE_IO_ERROR,
-        FileFault::Change(ChangeFault::UnknownKey(_)) => Code::ERRCODE_UNDEFINED_OBJECT,
-        FileFault::Change(ChangeFault::Primary(_)) => Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-        FileFault::Change(ChangeFault::ImportOnly(_)) => Code::ERRCODE_INVALID_PARAMETER_VALUE,
-        FileFault::Change(ChangeFault::NoRandomness) => Code::ERRCODE_SYSTEM_ERROR,
         _ => Code::ERRCODE_CONFIG_FILE_ERROR,
     }
 }
@@ -276,12 +291,6 @@ fn file_hint(fault: &FileFault) -> &'static str {
         FileFault::Mode(_) => "Run chmod 0600 on the file.",
         FileFault::Busy => "Run the statement again.",
         FileFault::Io(_) => "Check that the server may write to the directory and that the disk is not full.",
-        FileFault::Change(ChangeFault::UnknownKey(_)) => "SELECT * FROM cordon.keyring shows the keys.",
-        FileFault::Change(ChangeFault::Primary(_)) => {
-            "Run SELECT cordon.rotate_key(…) for its purpose first, so that another key is primary."
-        }
-        FileFault::Change(ChangeFault::ImportOnly(_)) => "Add the application's own keys to the keyring file.",
-        FileFault::Change(_) => "Check the operating system: getrandom(2) failed.",
         _ => {
             "Correct the file or restore it from its backup, and reload the server. The keyring last read stays in use."
         }

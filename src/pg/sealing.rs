@@ -5,7 +5,13 @@ use std::process;
 use cordon_core::{Envelope, Error, KeyId, Keyring, Kind, NonceSource, Purpose, Scope, SubkeyCache, envelope};
 use pgrx::pg_sys;
 
-use super::{cell::ProcessCell, encoding, error::Failure, keyring::Loaded, varlena::{MakeOutput, Output}};
+use super::{
+    cell::ProcessCell,
+    encoding,
+    error::Failure,
+    keyring::Loaded,
+    varlena::{MakeOutput, Output},
+};
 
 static KEYS: ProcessCell<Keys> =
     ProcessCell::new(Keys { keyring: Loaded::none(), subkeys: None, nonces: NonceSource::new() });

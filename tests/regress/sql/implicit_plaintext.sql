@@ -1,0 +1,43 @@
+-- Plaintext never slips into a column of another type unasked.
+CREATE EXTENSION citext;
+\connect - app
+CREATE DOMAIN label AS citext;
+CREATE TABLE sealed (token encrypted_text, note shared_encrypted_text, list encrypted_text[]);
+CREATE TABLE plain (a text, b varchar, c char(10), d citext, e name, f json, g text[], h label, i bytea);
+SET app.team_id = '7';
+INSERT INTO sealed VALUES ('ghp_secret', 'shared secret', '{one,two}');
+INSERT INTO plain (a) SELECT token FROM sealed;
+INSERT INTO plain (b) SELECT token FROM sealed;
+INSERT INTO plain (c) SELECT token FROM sealed;
+INSERT INTO plain (d) SELECT token FROM sealed;
+INSERT INTO plain (e) SELECT token FROM sealed;
+INSERT INTO plain (f) SELECT token FROM sealed;
+INSERT INTO plain (g) SELECT list FROM sealed;
+INSERT INTO plain (h) SELECT token FROM sealed;
+INSERT INTO plain (i) SELECT token FROM sealed;
+INSERT INTO plain (a) SELECT list FROM sealed;
+INSERT INTO plain (a) SELECT sealed FROM sealed;
+INSERT INTO plain (a) SELECT note FROM sealed;
+INSERT INTO plain (d) SELECT note FROM sealed;
+INSERT INTO plain (a) VALUES ('x');
+UPDATE plain SET a = (SELECT token FROM sealed);
+UPDATE plain SET d = (SELECT token FROM sealed);
+-- Nor from one type to the other.
+UPDATE sealed SET note = token;
+UPDATE sealed SET token = note;
+SELECT * FROM plain;
+-- When asked, it does.
+UPDATE plain SET a = token::text, b = token::varchar, d = token::text::citext, g = list::text[] FROM sealed;
+SELECT a, b, d, g FROM plain;
+-- Into an encrypted column plaintext goes by itself, as text, varchar or a literal.
+INSERT INTO sealed (token) SELECT a FROM plain;
+INSERT INTO sealed (token) SELECT b FROM plain;
+INSERT INTO sealed (token) VALUES ('literal');
+SELECT token FROM sealed;
+-- What the types have no operator for, PostgreSQL refuses.
+SELECT * FROM sealed WHERE token = 'ghp_secret';
+SELECT DISTINCT token FROM sealed;
+SELECT token FROM sealed ORDER BY token;
+SELECT max(token) FROM sealed;
+CREATE INDEX ON sealed (token);
+SELECT token || 'x' FROM sealed LIMIT 1;

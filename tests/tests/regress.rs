@@ -1,0 +1,78 @@
+//! Runs each file of `regress/sql` with psql in a database of its own, and compares what it prints with
+//! `regress/expected`. Errors show their SQLSTATE. With `CORDON_REGRESS_ACCEPT=1` what is printed becomes what is
+//! expected; read the difference before you commit it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use cordon_tests::shared_cluster;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("regress");
+    let mut files: Vec<PathBuf> = fs::read_dir(directory.join("sql"))
+        .expect("the regress files")
+        .map(|entry| entry.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    let trials = files
+        .into_iter()
+        .map(|sql| {
+            let name = sql.file_stem().expect("a name").to_string_lossy().into_owned();
+            let expected = directory.join("expected").join(&name).with_extension("out");
+            Trial::test(name.clone(), move || compare(&name, &sql, &expected))
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    // The server is a static, which is not dropped: `make test` stops it.
+    conclusion.exit();
+}
+
+fn compare(name: &str, sql: &Path, expected: &Path) -> Result<(), Failed> {
+    let database = shared_cluster().database(&format!("regress_{name}"));
+    let mut psql = database.cluster.client_program("psql");
+    psql.env("PGDATABASE", &database.name).env("PGUSER", "postgres");
+    psql.args(["--no-psqlrc", "--echo-all", "--quiet", "--set=VERBOSITY=verbose", "--file"]).arg(sql);
+    let (reader, writer) = std::io::pipe()?;
+    psql.stdout(writer.try_clone()?).stderr(writer);
+    let mut child = psql.spawn()?;
+    drop(psql);
+    let printed = std::io::read_to_string(reader)?;
+    child.wait()?;
+    // Places in source files, of PostgreSQL and of ours, change from version to version.
+    let actual: String = printed
+        .lines()
+        .filter(|line| !line.starts_with("LOCATION:"))
+        .map(|line| {
+            line.split_once(".sql:").map_or(line, |(file, rest)| without_place(line, file, rest)).to_owned() + "\n"
+        })
+        .collect();
+    if env::var_os("CORDON_REGRESS_ACCEPT").is_some() {
+        fs::write(expected, &actual)?;
+        return Ok(());
+    }
+    let wanted = fs::read_to_string(expected).unwrap_or_default();
+    if actual == wanted {
+        return Ok(());
+    }
+    let found = expected.with_extension("found");
+    fs::write(&found, &actual)?;
+    let difference = std::process::Command::new("diff").arg("-u").arg(expected).arg(&found).output()?;
+    fs::remove_file(&found)?;
+    Err(String::from_utf8_lossy(&difference.stdout).into_owned().into())
+}
+
+/// psql begins messages with `psql:path:line: `.
+fn without_place<'a>(line: &'a str, file: &str, rest: &'a str) -> &'a str {
+    match rest.split_once(": ") {
+        Some((number, message)) if file.starts_with("psql:") && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            message
+        }
+        _ => line,
+    }
+}
