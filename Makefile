@@ -1,0 +1,18 @@
+# The verbs of pg_cordon. Each installs what it misses; see scripts/lib.sh for what that is.
+#
+#   make demo      see it work, on a throw-away server
+#   make test      every test, on throw-away servers (FILTER=name for some)
+#   make install   build and install into a PostgreSQL: make install PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
+#   make bench     measure it beside plain text and pgcrypto
+#   make lint      formatting and lints
+#   make package   the files of an installation, as a tar archive in target/package
+
+export PG ?= 15
+
+.PHONY: help demo test install bench lint package
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo test install bench lint package:
+	@scripts/$@
