@@ -32,8 +32,9 @@ type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *m
 
 static INPUT_FUNCTIONS: OnceLock<&'static [InputFunction]> = OnceLock::new();
 
-/// Set by the input functions. While it is not, no constant of a sealed type can have been parsed, and statements pass
-/// without a look.
+/// Set by the input functions until the transaction ends. While it is not, no constant of a sealed type can have been
+/// parsed, and statements pass without a look. A statement that has been looked at does not clear it, for it may be one
+/// that ran while another was being parsed: in the CHECK of a domain, say.
 static INPUT_WAS_CALLED: AtomicBool = AtomicBool::new(false);
 
 static mut PREVIOUS_HOOK: pg_sys::post_parse_analyze_hook_type = None;
@@ -45,12 +46,19 @@ pub fn install_hook(input_functions: &'static [InputFunction]) {
     unsafe {
         PREVIOUS_HOOK = pg_sys::post_parse_analyze_hook;
         pg_sys::post_parse_analyze_hook = Some(post_parse_analyze);
+        pg_sys::RegisterXactCallback(Some(forget_input), ptr::null_mut());
     }
 }
 
 /// Notes that a value was read from text, perhaps from a literal.
 pub fn note_input() {
     INPUT_WAS_CALLED.store(true, Ordering::Relaxed);
+}
+
+/// # Safety
+/// Called by PostgreSQL when a transaction ends.
+unsafe extern "C-unwind" fn forget_input(_event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    INPUT_WAS_CALLED.store(false, Ordering::Relaxed);
 }
 
 /// # Safety
@@ -64,7 +72,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
         pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
-            if INPUT_WAS_CALLED.swap(false, Ordering::Relaxed) {
+            if INPUT_WAS_CALLED.load(Ordering::Relaxed) {
                 rewrite(query);
             }
             if let Err(failure) = check_assignments(query) {
@@ -183,22 +191,41 @@ unsafe fn run_time_cast(constant: *mut Const) -> *mut pg_sys::Node {
     }
 }
 
-/// Refuses an INSERT or UPDATE that turns a sealed value into text without an explicit cast. The casts to text and
-/// varchar are explicit ones, but for every other type of the string category (citext) PostgreSQL supplies an
-/// assignment cast through the output function.
+/// Refuses an assignment that turns a sealed value into text without an explicit cast. The casts to text and varchar are
+/// explicit ones, but for every other type of the string category (citext) PostgreSQL supplies an assignment cast
+/// through the output function.
 ///
 /// # Safety
 /// As [`rewrite`].
 unsafe fn check_assignments(query: *mut Query) -> Result<(), Failure> {
-    // SAFETY: by this function's contract; a target list holds TargetEntry nodes.
+    // SAFETY: by this function's contract; the lists hold the nodes that the fields' comments in parsenodes.h say.
     unsafe {
-        if !matches!((*query).commandType, pg_sys::CmdType::CMD_INSERT | pg_sys::CmdType::CMD_UPDATE) {
-            return Ok(());
+        match (*query).commandType {
+            pg_sys::CmdType::CMD_UTILITY if (*(*query).utilityStmt).type_ == NodeTag::T_ExplainStmt => {
+                return check_assignments((*(*query).utilityStmt.cast::<pg_sys::ExplainStmt>()).query.cast());
+            }
+            pg_sys::CmdType::CMD_INSERT | pg_sys::CmdType::CMD_UPDATE => check_targets((*query).targetList)?,
+            _ => {}
         }
-        let targets = (*query).targetList;
-        let length = if targets.is_null() { 0 } else { (*targets).length };
-        for at in 0..usize::try_from(length).unwrap_or_default() {
-            let target = (*(*targets).elements.add(at)).ptr_value.cast::<pg_sys::TargetEntry>();
+        if let Some(conflict) = (*query).onConflict.as_ref() {
+            check_targets(conflict.onConflictSet)?;
+        }
+        for action in nodes::<pg_sys::MergeAction>((*query).mergeActionList) {
+            check_targets((*action).targetList)?;
+        }
+        for cte in nodes::<pg_sys::CommonTableExpr>((*query).cteList) {
+            check_assignments((*cte).ctequery.cast())?;
+        }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `targets` must be a list of `TargetEntry`, or null.
+unsafe fn check_targets(targets: *mut pg_sys::List) -> Result<(), Failure> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        for target in nodes::<pg_sys::TargetEntry>(targets) {
             let mut expression = (*target).expr;
             if (*expression).type_ == NodeTag::T_CoerceToDomain {
                 expression = (*expression.cast::<pg_sys::CoerceToDomain>()).arg;
@@ -215,6 +242,21 @@ unsafe fn check_assignments(query: *mut Query) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The elements of a list of nodes.
+///
+/// # Safety
+/// `list` must be a list of pointers to `T`, or null for an empty one, and must not change while it is read.
+unsafe fn nodes<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
+    // SAFETY: by this function's contract.
+    let cells = unsafe {
+        list.as_ref().map_or(&[][..], |list| {
+            core::slice::from_raw_parts(list.elements, usize::try_from(list.length).unwrap_or_default())
+        })
+    };
+    // SAFETY: a list of pointers, so each cell is one.
+    cells.iter().map(|cell| unsafe { cell.ptr_value }.cast())
 }
 
 /// Whether values of the type are sealed, or hold sealed ones: arrays, composites, ranges, and domains over them.

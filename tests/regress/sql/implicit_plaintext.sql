@@ -22,6 +22,13 @@ INSERT INTO plain (d) SELECT note FROM sealed;
 INSERT INTO plain (a) VALUES ('x');
 UPDATE plain SET a = (SELECT token FROM sealed);
 UPDATE plain SET d = (SELECT token FROM sealed);
+-- Nor behind EXPLAIN, in a CTE, on a conflict or by MERGE.
+EXPLAIN (ANALYZE) INSERT INTO plain (d) SELECT token FROM sealed;
+WITH x AS (INSERT INTO plain (d) SELECT token FROM sealed RETURNING 1) SELECT * FROM x;
+CREATE UNIQUE INDEX ON plain (a);
+INSERT INTO plain (a) VALUES ('x') ON CONFLICT (a) DO UPDATE SET d = (SELECT token FROM sealed);
+MERGE INTO plain USING sealed ON true WHEN MATCHED THEN UPDATE SET d = token;
+MERGE INTO plain USING sealed ON false WHEN NOT MATCHED THEN INSERT (d) VALUES (token);
 -- Nor from one type to the other.
 UPDATE sealed SET note = token;
 UPDATE sealed SET token = note;

@@ -94,6 +94,18 @@ SELECT list, pair, pairs, key FROM nested WHERE team_id = '8';
 SET app.team_id = '7';
 SELECT list, pair, pairs, key FROM nested WHERE team_id = '7';
 
+-- The attack: a statement that runs while another is being parsed, here in the CHECK of a domain, must not be taken for
+-- the other, or the literals before it stay sealed for the tenant that parsed them.
+CREATE FUNCTION runs_sql(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM 'x'::encrypted_text; RETURN true; END $$;
+CREATE DOMAIN checked AS text CHECK (runs_sql(VALUE));
+ALTER TABLE secret ADD COLUMN checks checked[];
+SET app.team_id = '7';
+PREPARE distracted AS INSERT INTO secret (token, checks) VALUES ('before', '{x}');
+EXECUTE distracted;
+SET app.team_id = '8';
+EXECUTE distracted;
+SELECT * FROM check_both();
+
 -- Views, EXPLAIN, CREATE TABLE AS, cursors.
 CREATE VIEW constant AS SELECT 'in view'::encrypted_text AS token, '{x}'::encrypted_text[] AS list;
 SELECT pg_get_viewdef('constant');
