@@ -5,6 +5,7 @@
 #   make install   build and install into a PostgreSQL: make install PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
 #   make bench     measure it beside plain text and pgcrypto
 #   make lint      formatting and lints
+#                  with CPU=native for this machine's processor alone, which is faster
 #   make package   the files of an installation, as a tar archive in target/package
 
 export PG ?= 15

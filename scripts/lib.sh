@@ -12,6 +12,12 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pg_cordon
 
 export PGRX_HOME=$ROOT/pgrx-config
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+# CPU=native builds for this machine's processor alone, which seals and opens faster.
+if [ -n "${CPU:-}" ]; then
+    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-cpu=$CPU
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-cpu=$CPU
+    export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/cpu-$CPU
+fi
 # It would put flags of its own into the build, and pgrx's schema would be missing from the library.
 unset RUSTFLAGS
 

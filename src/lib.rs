@@ -22,5 +22,6 @@ pub extern "C-unwind" fn _PG_init() {
     pg::settings::define();
     pg::tenant_setting::define();
     pg::literals::install_hook(surface::encrypted_types::INPUT_FUNCTIONS);
+    pg::transaction::install_callback();
     pg::keyring::load_at_preload();
 }

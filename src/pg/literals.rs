@@ -46,7 +46,6 @@ pub fn install_hook(input_functions: &'static [InputFunction]) {
     unsafe {
         PREVIOUS_HOOK = pg_sys::post_parse_analyze_hook;
         pg_sys::post_parse_analyze_hook = Some(post_parse_analyze);
-        pg_sys::RegisterXactCallback(Some(forget_input), ptr::null_mut());
     }
 }
 
@@ -55,9 +54,8 @@ pub fn note_input() {
     INPUT_WAS_CALLED.store(true, Ordering::Relaxed);
 }
 
-/// # Safety
-/// Called by PostgreSQL when a transaction ends.
-unsafe extern "C-unwind" fn forget_input(_event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+/// Called when a transaction ends.
+pub fn forget_input() {
     INPUT_WAS_CALLED.store(false, Ordering::Relaxed);
 }
 

@@ -13,4 +13,5 @@ pub mod sealing;
 pub mod settings;
 pub mod tenant_setting;
 pub mod text_form;
+pub mod transaction;
 pub mod varlena;

@@ -1,6 +1,9 @@
 //! Sealing and opening with the keys of this process.
 
-use std::process;
+use std::{
+    process,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use cordon_core::{Envelope, Error, KeyId, Keyring, Kind, NonceSource, Purpose, Scope, SubkeyCache, envelope};
 use pgrx::pg_sys;
@@ -15,6 +18,8 @@ use super::{
 
 static KEYS: ProcessCell<Keys> =
     ProcessCell::new(Keys { keyring: Loaded::none(), subkeys: None, nonces: NonceSource::new() });
+
+static KEYS_WERE_USED: AtomicBool = AtomicBool::new(false);
 
 struct Keys {
     keyring: Loaded,
@@ -69,6 +74,14 @@ pub fn replace_keyring(ring: Keyring) {
     keys.subkeys = None;
 }
 
+/// Erases what keys have left on the stack, if any were used since this was called last. To be called from close to the
+/// bottom of the stack, as the end of a transaction is.
+pub fn erase_stack() {
+    if KEYS_WERE_USED.swap(false, Ordering::Relaxed) {
+        cordon_core::erase_stack();
+    }
+}
+
 const fn kind_of(scope: Scope<'_>) -> Kind {
     match scope {
         Scope::Tenant(_) => Kind::Tenant,
@@ -80,6 +93,7 @@ impl Keys {
     fn seal(&mut self, scope: Scope<'_>, plaintext: &[u8], out: &mut [u8]) -> Result<(), Failure> {
         let Self { keyring, subkeys, nonces } = self;
         let key = keyring.current(|| *subkeys = None)?.primary(Purpose::Encryption)?;
+        KEYS_WERE_USED.store(true, Ordering::Relaxed);
         let nonce = nonces.next(process_id())?;
         let subkey = subkeys.get_or_insert_default().get(key, scope);
         envelope::seal(subkey, kind_of(scope), &nonce, plaintext, out)?;
@@ -94,6 +108,7 @@ impl Keys {
             keyring.read_again(|| *subkeys = None)?;
         }
         let key = keyring.current(|| *subkeys = None)?.usable(id, Purpose::Encryption)?;
+        KEYS_WERE_USED.store(true, Ordering::Relaxed);
         envelope.open(subkeys.get_or_insert_default().get(key, scope), out)?;
         Ok(())
     }
