@@ -181,18 +181,12 @@ impl Key {
     }
 
     fn generate(purpose: Purpose, taken: &[Self], created_at: Timestamp) -> Result<Self, ChangeFault> {
-        let mut material = Zeroizing::new([0; RootKey::LEN]);
         let mut id = [0; size_of::<KeyId>()];
         loop {
-            getrandom::fill(material.as_mut_slice()).map_err(|_| ChangeFault::NoRandomness)?;
             getrandom::fill(&mut id).map_err(|_| ChangeFault::NoRandomness)?;
-            let key = Self {
-                id: KeyId::from_ne_bytes(id),
-                purpose,
-                status: Status::Primary,
-                created_at,
-                material: RootKey::new(*material),
-            };
+            let material = RootKey::fill_with(|bytes| getrandom::fill(bytes).map_err(|_| ChangeFault::NoRandomness))?;
+            let id = KeyId::from_ne_bytes(id);
+            let key = Self { id, purpose, status: Status::Primary, created_at, material };
             // One in four thousand million; and the file would be refused when it is next read.
             let fit = key.id != 0 && key.check_material().is_ok() && taken.iter().all(|other| other.id != key.id);
             if fit {
@@ -404,16 +398,12 @@ impl TryFrom<&FileKey<'_>> for Key {
 
     fn try_from(file: &FileKey<'_>) -> Result<Self, KeyringFault> {
         let created_at = Timestamp::parse(file.created_at).ok_or(KeyringFault::CreatedAt(file.id))?;
-        let decoded = Base64::decode_vec(file.material).map(Zeroizing::new);
-        let decoded = decoded.map_err(|_| KeyringFault::NotBase64(file.id))?;
-        let material = decoded.as_slice().try_into().map_err(|_| KeyringFault::MaterialLength(file.id))?;
-        Ok(Self {
-            id: file.id,
-            purpose: file.purpose,
-            status: file.status,
-            created_at,
-            material: RootKey::new(material),
-        })
+        let material = RootKey::fill_with(|bytes| match Base64::decode(file.material, bytes) {
+            Ok(decoded) if decoded.len() == RootKey::LEN => Ok(()),
+            Ok(_) | Err(base64ct::Error::InvalidLength) => Err(KeyringFault::MaterialLength(file.id)),
+            Err(base64ct::Error::InvalidEncoding) => Err(KeyringFault::NotBase64(file.id)),
+        })?;
+        Ok(Self { id: file.id, purpose: file.purpose, status: file.status, created_at, material })
     }
 }
 

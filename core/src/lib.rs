@@ -27,6 +27,6 @@ pub use error::Error;
 pub use keyring::{Key, KeyId, Keyring, Purpose, Status};
 pub use nonce::{NONCE_LEN, Nonce, NonceSource};
 pub use secret::RootKey;
-pub use subkey::{Scope, Subkey};
+pub use subkey::{Scope, Subkey, erase_stack};
 pub use tenant::TenantId;
 pub use timestamp::Timestamp;

@@ -114,9 +114,19 @@ impl fmt::Debug for Subkey {
     }
 }
 
-/// What the functions below leave on the stack under their caller's frame, in bytes, with room to spare: the expanded
-/// key of one message among it. `tests/erasure.rs` looks for what is left.
-pub(crate) const STACK_TO_ERASE: usize = 2048;
+/// Erases what sealing and opening may have left on the stack below the caller's frame.
+///
+/// Each call erases the keys it has expanded. What it does not reach are copies of one message's round keys that the
+/// widest vector instructions spread out some 8 KiB further down: to erase as much for each value would cost a fifth of
+/// sealing it, and the next value's copies take their place anyway. So call this when a batch of values is done, from no
+/// deeper than the calls that sealed and opened.
+pub fn erase_stack() {
+    zeroize_stack::<{ 64 << 10 }>();
+}
+
+/// What the functions below use of the stack under their caller's frame for the keys that they expand, in bytes, with
+/// room to spare. `tests/erasure` looks for what is left.
+pub(crate) const STACK_TO_ERASE: usize = 2560;
 
 // Frames of their own, which `zeroize_stack` needs: see its documentation.
 
