@@ -79,8 +79,10 @@ fn open(path: &Path, owner: u32) -> Result<(File, u64), FileFault> {
         }
         let file = File::open(path)?;
         let opened = file.metadata()?;
-        // Else it was replaced between the two looks: by a rotation, or to slip in a link.
-        if (opened.dev(), opened.ino()) == (found.dev(), found.ino()) {
+        // Else it was replaced between the two looks: by a rotation, or to slip in a link. Owner and mode are compared
+        // too, because a file made in the meantime may have been given the number of one that was removed.
+        let identity = |file: &fs::Metadata| (file.dev(), file.ino(), file.uid(), file.mode());
+        if identity(&opened) == identity(&found) {
             return Ok((file, opened.len()));
         }
     }

@@ -117,8 +117,8 @@ impl fmt::Debug for Subkey {
 /// Erases what sealing and opening may have left on the stack below the caller's frame.
 ///
 /// Each call erases the keys it has expanded. What it does not reach are copies of one message's round keys that the
-/// widest vector instructions spread out some 8 KiB further down: to erase as much for each value would cost a fifth of
-/// sealing it, and the next value's copies take their place anyway. So call this when a batch of values is done, from no
+/// widest vector instructions spread out some 8 KiB further down: to erase as much for each value would cost a
+/// seventh of sealing it, and the next value's copies take their place anyway. So call this when a batch of values is done, from no
 /// deeper than the calls that sealed and opened.
 pub fn erase_stack() {
     zeroize_stack::<{ 64 << 10 }>();

@@ -100,7 +100,11 @@ fn text_with_a_zero_byte_or_broken_utf8_is_refused_without_echoing_it() {
         [&b"zero\0byte"[..], b"\0", b"broken\xff", b"surrogate\xed\xa0\x80", b"overlong\xc0\xaf", b"cut\xe2\x82"]
     {
         for statement in ["INSERT INTO t (token) VALUES ($1)", "INSERT INTO t (note) VALUES ($1)"] {
-            assert_refused(client.execute(statement, &[&Binary(bytes)]), "22021", &["zero\0", "zerobyte", "broken", "0x", "cut"]);
+            assert_refused(
+                client.execute(statement, &[&Binary(bytes)]),
+                "22021",
+                &["zero\0", "zerobyte", "broken", "0x", "cut"],
+            );
         }
     }
 }
