@@ -22,6 +22,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::settings::define();
     pg::tenant_setting::define();
     pg::literals::install_hook(surface::encrypted_types::INPUT_FUNCTIONS);
+    pg::tenant::install_hook();
     pg::transaction::install_callback();
     pg::keyring::load_at_preload();
 }

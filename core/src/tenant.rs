@@ -74,6 +74,26 @@ impl TenantId {
         core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
+    /// The tenant as a whole number, if it is one that fits.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
+        is_whole_number(self.as_str()).then(|| self.as_str().parse().ok())?
+    }
+
+    /// The tenant as the bytes of a UUID, if it is one.
+    #[must_use]
+    pub fn uuid(&self) -> Option<[u8; 16]> {
+        if !is_canonical_uuid(self.as_str()) {
+            return None;
+        }
+        let digits: u128 = self
+            .as_bytes()
+            .iter()
+            .filter_map(|byte| char::from(*byte).to_digit(16))
+            .fold(0, |sum, digit| sum << 4 | u128::from(digit));
+        Some(digits.to_be_bytes())
+    }
+
     /// The spelling, in UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -208,6 +228,22 @@ mod tests {
             assert_eq!(TenantId::parse(spelling.as_bytes()), Err(fault), "{spelling:?}");
         }
         assert_eq!(TenantId::parse(&[0xff]), Err(TenantFault::NotUtf8));
+    }
+
+    #[test]
+    fn numbers_and_uuids_are_read_from_the_one_spelling() {
+        let number = |spelling: &[u8]| TenantId::parse(spelling).ok().and_then(|tenant| tenant.number());
+        assert_eq!(number(b"42"), Some(42));
+        assert_eq!(number(b"-7"), Some(-7));
+        assert_eq!(number(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(number(b"9223372036854775807"), Some(i64::MAX));
+        // Other spellings of 42 that PostgreSQL 16 and later read as it are other tenants, and no numbers.
+        for spelling in [&b"9223372036854775808"[..], b"0x2a", b"4_2", b"0b101010", b"0o52", b"4.2", b"acme", b"-"] {
+            assert_eq!(number(spelling), None);
+        }
+        let uuid = TenantId::parse(b"d3b07384-d113-4ec6-a1b0-7a3f1c9e0b52").ok().and_then(|tenant| tenant.uuid());
+        assert_eq!(uuid, Some(0xd3b0_7384_d113_4ec6_a1b0_7a3f_1c9e_0b52_u128.to_be_bytes()));
+        assert_eq!(TenantId::parse(b"42").map(|tenant| tenant.uuid()), Ok(None));
     }
 
     #[test]

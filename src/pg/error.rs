@@ -15,6 +15,12 @@ pub enum Failure {
     Core(Error),
     /// The current tenant is needed and unset.
     NoTenant,
+    /// The tenant was set by an earlier transaction, and only this transaction's counts.
+    StaleTenant,
+    /// The tenant is another than the one that the transaction fixed.
+    TenantChanged,
+    /// The tenant is not a value of the type that was asked for.
+    TenantNotA(&'static str),
     /// An explicit tenant is not in its canonical spelling.
     Tenant(cordon_core::tenant::TenantFault),
     /// There is no keyring to work with.
@@ -99,6 +105,24 @@ impl Failure {
                 return ErrorReport::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "no tenant is set", FUNCTION)
                     .set_hint(hint);
             }
+            Self::StaleTenant => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "the tenant was set by an earlier transaction on this connection".into(),
+                Some("With cordon.tenant_scope = transaction, each transaction sets its own.".into()),
+                "Begin each transaction with SELECT cordon.set_tenant('…').",
+            ),
+            Self::TenantChanged => (
+                Code::ERRCODE_CANT_CHANGE_RUNTIME_PARAM,
+                "the tenant was changed in the middle of a transaction".into(),
+                Some("With cordon.freeze_tenant, a transaction keeps the tenant that it first set or read.".into()),
+                "Set it back, or begin another transaction.",
+            ),
+            Self::TenantNotA(expected) => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the current tenant is not {expected}"),
+                None,
+                "Set a tenant that the tenant column can hold.",
+            ),
             Self::Tenant(fault) => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 "the tenant is not in its canonical spelling".into(),

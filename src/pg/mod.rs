@@ -11,6 +11,7 @@ pub mod message;
 pub mod role;
 pub mod sealing;
 pub mod settings;
+pub mod tenant;
 pub mod tenant_setting;
 pub mod text_form;
 pub mod transaction;

@@ -7,25 +7,41 @@ use core::{
 
 use pgrx::pg_sys::{self, GucContext};
 
+/// Values of the settings that are one of two words.
 const PLAIN: c_int = 0;
 const STORED: c_int = 1;
+const SESSION: c_int = 0;
+const TRANSACTION: c_int = 1;
+const ERROR: c_int = 0;
+const EMPTY: c_int = 1;
 
 static mut TEXT_FORM: c_int = PLAIN;
+static mut TENANT_SCOPE: c_int = SESSION;
+static mut ON_UNSET_TENANT: c_int = ERROR;
+static mut FREEZE_TENANT: bool = false;
 static mut TENANT_SETTING: *mut c_char = ptr::null_mut();
 static mut KEYRING_FILE: *mut c_char = ptr::null_mut();
 static mut KEYRING_COMMAND: *mut c_char = ptr::null_mut();
 
-/// The names of the values of `cordon.text_form`, ended by an entry without a name.
-struct TextForms([pg_sys::config_enum_entry; 3]);
+/// The names of a setting's values, ended by an entry without a name.
+struct Words([pg_sys::config_enum_entry; 3]);
 
 // SAFETY: never written.
-unsafe impl Sync for TextForms {}
+unsafe impl Sync for Words {}
 
-static TEXT_FORMS: TextForms = TextForms([
-    pg_sys::config_enum_entry { name: c"plain".as_ptr(), val: PLAIN, hidden: false },
-    pg_sys::config_enum_entry { name: c"stored".as_ptr(), val: STORED, hidden: false },
-    pg_sys::config_enum_entry { name: ptr::null(), val: 0, hidden: false },
-]);
+impl Words {
+    const fn new(first: &'static CStr, second: &'static CStr) -> Self {
+        Self([
+            pg_sys::config_enum_entry { name: first.as_ptr(), val: 0, hidden: false },
+            pg_sys::config_enum_entry { name: second.as_ptr(), val: 1, hidden: false },
+            pg_sys::config_enum_entry { name: ptr::null(), val: 0, hidden: false },
+        ])
+    }
+}
+
+static TEXT_FORMS: Words = Words::new(c"plain", c"stored");
+static TENANT_SCOPES: Words = Words::new(c"session", c"transaction");
+static ON_UNSET: Words = Words::new(c"error", c"empty");
 
 /// Defines the settings. Called once a process.
 pub fn define() {
@@ -62,18 +78,38 @@ pub fn define() {
             pg_sys::GUC_SUPERUSER_ONLY,
         );
         // For roles that copy sealed values about without reading them (ALTER ROLE analyst SET …).
-        pg_sys::DefineCustomEnumVariable(
-            c"cordon.text_form".as_ptr(),
-            c"How sealed values are exchanged as text: as plaintext, or as they are stored.".as_ptr(),
-            ptr::null(),
+        define_words(
+            c"cordon.text_form",
+            c"How sealed values are exchanged as text: as plaintext, or as they are stored.",
             &raw mut TEXT_FORM,
-            PLAIN,
-            TEXT_FORMS.0.as_ptr(),
+            &TEXT_FORMS,
+        );
+        // Against injected SQL that switches to another tenant in the middle of a transaction.
+        pg_sys::DefineCustomBoolVariable(
+            c"cordon.freeze_tenant".as_ptr(),
+            c"Whether a transaction keeps the tenant that it first set or read.".as_ptr(),
+            ptr::null(),
+            &raw mut FREEZE_TENANT,
+            false,
             GucContext::PGC_SUSET,
             0,
             None,
             None,
             None,
+        );
+        // Against a tenant that another client left on a pooled connection.
+        define_words(
+            c"cordon.tenant_scope",
+            c"How long a tenant counts: for the session, or for the transaction that set it.",
+            &raw mut TENANT_SCOPE,
+            &TENANT_SCOPES,
+        );
+        // For applications that expect an empty result where nobody is signed in.
+        define_words(
+            c"cordon.on_unset_tenant",
+            c"What policies do without a tenant: raise an error, or show no rows.",
+            &raw mut ON_UNSET_TENANT,
+            &ON_UNSET,
         );
         // A misspelt cordon.* is an error from now on.
         pg_sys::MarkGUCPrefixReserved(c"cordon".as_ptr());
@@ -90,6 +126,24 @@ pub fn is_preload() -> bool {
 pub fn text_form_is_stored() -> bool {
     // SAFETY: PostgreSQL writes it between calls.
     unsafe { TEXT_FORM == STORED }
+}
+
+/// `cordon.freeze_tenant`.
+pub fn is_tenant_frozen() -> bool {
+    // SAFETY: PostgreSQL writes it between calls.
+    unsafe { FREEZE_TENANT }
+}
+
+/// Whether `cordon.tenant_scope` is `transaction`.
+pub fn is_tenant_scope_transaction() -> bool {
+    // SAFETY: PostgreSQL writes it between calls.
+    unsafe { TENANT_SCOPE == TRANSACTION }
+}
+
+/// Whether `cordon.on_unset_tenant` is `empty`.
+pub fn is_unset_tenant_empty() -> bool {
+    // SAFETY: PostgreSQL writes it between calls.
+    unsafe { ON_UNSET_TENANT == EMPTY }
 }
 
 /// `cordon.tenant_setting`.
@@ -140,6 +194,29 @@ unsafe fn define_string(
             boot_value.as_ptr(),
             context,
             flags as c_int,
+            None,
+            None,
+            None,
+        );
+    }
+}
+
+/// A setting for superusers that is one of two words, the first by default.
+///
+/// # Safety
+/// As [`define_string`].
+unsafe fn define_words(name: &'static CStr, description: &'static CStr, variable: *mut c_int, words: &'static Words) {
+    // SAFETY: by this function's contract, and the strings are static.
+    unsafe {
+        pg_sys::DefineCustomEnumVariable(
+            name.as_ptr(),
+            description.as_ptr(),
+            ptr::null(),
+            variable,
+            0,
+            words.0.as_ptr(),
+            GucContext::PGC_SUSET,
+            0,
             None,
             None,
             None,

@@ -1,5 +1,5 @@
-//! The current tenant: a setting (`app.team_id` unless `cordon.tenant_setting` says otherwise) that is parsed when it is
-//! set, and read from a static.
+//! The setting that holds the current tenant: `app.team_id`, unless `cordon.tenant_setting` says otherwise. It is parsed
+//! when it is set; [`super::tenant`] reads the result.
 
 use core::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -13,12 +13,13 @@ use pgrx::{
     pg_sys::{self, GucContext, GucSource},
 };
 
-use super::{error::Failure, settings};
+use super::{
+    error::Failure,
+    settings,
+    tenant::{self, Assigned},
+};
 
 static mut SPELLING: *mut c_char = ptr::null_mut();
-
-/// What the check hook parsed, for as long as the value is current; null while no tenant is set.
-static mut CURRENT: *const TenantId = ptr::null();
 
 static NAME: OnceLock<CString> = OnceLock::new();
 
@@ -48,21 +49,6 @@ pub fn name() -> &'static CStr {
     NAME.get().map_or(c"app.team_id", CString::as_c_str)
 }
 
-/// The current tenant, if one is set.
-pub fn current() -> Option<&'static TenantId> {
-    // SAFETY: null, or the `extra` of the value that is set, which PostgreSQL frees only after it has assigned another.
-    // Callers do not keep it over anything that could set a tenant.
-    unsafe { CURRENT.as_ref() }
-}
-
-/// The current tenant.
-///
-/// # Errors
-/// [`Failure::NoTenant`].
-pub fn require() -> Result<&'static TenantId, Failure> {
-    current().ok_or(Failure::NoTenant)
-}
-
 /// Sets the tenant until the transaction ends, as SET LOCAL does; `None` or empty unsets it. Refusals of the value are
 /// raised as errors.
 ///
@@ -70,6 +56,16 @@ pub fn require() -> Result<&'static TenantId, Failure> {
 /// [`Failure::NotText`] for a zero byte.
 pub fn set_local(spelling: Option<&str>) -> Result<(), Failure> {
     let value = CString::new(spelling.unwrap_or_default()).map_err(|_| Failure::NotText)?;
+    set(&value, pg_sys::GucAction::GUC_ACTION_LOCAL);
+    Ok(())
+}
+
+/// Takes the session's tenant away.
+pub fn unset() {
+    set(c"", pg_sys::GucAction::GUC_ACTION_SET);
+}
+
+fn set(value: &CStr, action: pg_sys::GucAction::Type) {
     // SAFETY: both strings live through the call, which copies the value.
     unsafe {
         pg_sys::set_config_option(
@@ -77,13 +73,12 @@ pub fn set_local(spelling: Option<&str>) -> Result<(), Failure> {
             value.as_ptr(),
             GucContext::PGC_USERSET,
             GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            action,
             true,
             0,
             false,
         );
     }
-    Ok(())
 }
 
 /// Parses the value and hands the result over as `extra`.
@@ -98,26 +93,15 @@ unsafe extern "C-unwind" fn check(
 ) -> bool {
     // SAFETY: PostgreSQL passes the address of the value, which is null or a C string.
     let value = unsafe { *new_value };
-    if value.is_null() {
-        return true;
-    }
-    // SAFETY: as above.
-    let spelling = unsafe { CStr::from_ptr(value) }.to_bytes();
-    if spelling.is_empty() {
-        return true;
-    }
-    // ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function: a value that would be there before the
-    // application says anything. SAFETY: within a transaction, where these statements are.
-    if source == GucSource::PGC_S_TEST && unsafe { !pg_sys::superuser() } {
-        refuse(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            "Only a superuser may persist a tenant.",
-            "The tenant is set per transaction, with SELECT cordon.set_tenant('…') or SET LOCAL.",
-        );
-        return false;
-    }
-    let tenant = match TenantId::parse(spelling) {
-        Ok(tenant) => tenant,
+    let spelling = if value.is_null() {
+        &[]
+    } else {
+        // SAFETY: as above.
+        unsafe { CStr::from_ptr(value) }.to_bytes()
+    };
+    let parsed = if spelling.is_empty() { Ok(None) } else { TenantId::parse(spelling).map(Some) };
+    let new = match parsed {
+        Ok(new) => new,
         Err(fault) => {
             refuse(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -127,23 +111,44 @@ unsafe extern "C-unwind" fn check(
             return false;
         }
     };
+    if source == GucSource::PGC_S_TEST {
+        // ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function: a value that would be there before
+        // the application says anything. SAFETY: within a transaction, where these statements are.
+        if new.is_some() && unsafe { !pg_sys::superuser() } {
+            refuse(
+                PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "Only a superuser may persist a tenant.",
+                "The tenant is set per transaction, with SELECT cordon.set_tenant('…') or SET LOCAL.",
+            );
+            return false;
+        }
+    } else if !tenant::may_become(new.as_ref()) {
+        refuse(
+            PgSqlErrorCode::ERRCODE_CANT_CHANGE_RUNTIME_PARAM,
+            "The tenant of this transaction is fixed: cordon.freeze_tenant is on, and it has been set or read.",
+            "Set another tenant in another transaction.",
+        );
+        return false;
+    }
+    let Some(new) = new else { return true };
     // SAFETY: the size of what is written. PostgreSQL frees `extra` with the value.
     unsafe {
-        let memory = allocate(size_of::<TenantId>()).cast::<TenantId>();
+        let memory = allocate(size_of::<Assigned>()).cast::<Assigned>();
         if memory.is_null() {
             return false;
         }
-        memory.write(tenant);
+        memory.write(Assigned::now(new));
         *extra = memory.cast();
     }
     true
 }
 
 /// # Safety
-/// Called by PostgreSQL as a `GucStringAssignHook`, with the `extra` that [`check`] made of the value, or null.
+/// Called by PostgreSQL as a `GucStringAssignHook`, with the `extra` that [`check`] made of the value, or null. Also when
+/// a value returns: after RESET, a transaction, a savepoint or a function with a SET clause.
 unsafe extern "C-unwind" fn assign(_value: *const c_char, extra: *mut c_void) {
-    // SAFETY: a plain store; nothing reads at the same time.
-    unsafe { CURRENT = extra.cast_const().cast() };
+    // SAFETY: PostgreSQL keeps `extra` until it has assigned another.
+    unsafe { tenant::assign(extra.cast_const().cast()) };
 }
 
 /// Memory for a check hook's `extra`, or null.

@@ -4,7 +4,7 @@ use core::{ffi::c_void, ptr};
 
 use pgrx::pg_sys;
 
-use super::{literals, sealing};
+use super::{literals, sealing, tenant};
 
 /// Asks to be called. Once a process.
 pub fn install_callback() {
@@ -13,8 +13,13 @@ pub fn install_callback() {
 }
 
 /// # Safety
-/// Called by PostgreSQL. It is also called before the end, which does no harm: both are for speed or for cleanliness.
-unsafe extern "C-unwind" fn at_end(_event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+/// Called by PostgreSQL.
+unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
+    use pg_sys::XactEvent::{XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_COMMIT, XACT_EVENT_PRE_PREPARE};
+    if [XACT_EVENT_PRE_COMMIT, XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_PREPARE].contains(&event) {
+        return;
+    }
     literals::forget_input();
+    tenant::thaw();
     sealing::erase_stack();
 }

@@ -88,6 +88,14 @@ impl Output {
         Ok(output)
     }
 
+    /// A value of a type of fixed length that is passed by reference, `len` bytes, all zero.
+    ///
+    /// # Errors
+    /// As [`Self::varlena`].
+    pub fn fixed(len: usize) -> Result<Self, Failure> {
+        Self::allocate(0, len, 0)
+    }
+
     /// A C string of `len` bytes, all zero, and its terminator.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::{
         error::Failure,
         fmgr::Args,
         literals::{self, InputFunction},
-        message, sealing, tenant_setting, text_form,
+        message, sealing, tenant, text_form,
         varlena::{MakeOutput, Output},
     },
 };
@@ -59,7 +59,7 @@ impl EncryptedType for TenantBound {
     const KIND: Kind = Kind::Tenant;
 
     fn scope() -> Result<Scope<'static>, Failure> {
-        tenant_setting::require().map(Scope::Tenant)
+        tenant::require().map(|tenant| Scope::Tenant(&tenant.id))
     }
 }
 

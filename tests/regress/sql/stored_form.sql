@@ -51,10 +51,10 @@ SELECT id, token FROM secret ORDER BY id;
 -- The setting is for superusers to give to a role.
 SET cordon.text_form = stored;
 \connect - postgres
-ALTER ROLE analyst SET cordon.text_form = stored;
+ALTER ROLE analyst IN DATABASE :"DBNAME" SET cordon.text_form = stored;
 \connect - analyst
 SELECT left(token::text, 8) AS prefix FROM secret;
 SET app.team_id = '7';
 SELECT left(token::text, 8) AS prefix FROM secret;
 \connect - postgres
-ALTER ROLE analyst RESET cordon.text_form;
+ALTER ROLE analyst IN DATABASE :"DBNAME" RESET cordon.text_form;

@@ -45,11 +45,11 @@ SELECT cordon.current_tenant() IS NULL AS unset_after_commit;
 ALTER ROLE app SET app.team_id = '7';
 CREATE FUNCTION fixed() RETURNS text LANGUAGE sql SET app.team_id = '7' AS 'SELECT cordon.current_tenant()';
 \connect - postgres
-ALTER ROLE app SET app.team_id = '7';
+ALTER ROLE app IN DATABASE :"DBNAME" SET app.team_id = '7';
 \connect - app
 SELECT cordon.current_tenant();
 \connect - postgres
-ALTER ROLE app RESET app.team_id;
+ALTER ROLE app IN DATABASE :"DBNAME" RESET app.team_id;
 \connect - app
 
 SET app.other = 'free';
