@@ -12,6 +12,7 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 ::pgrx::extension_sql_file!("../sql/tenant.sql", name = "tenant", requires = ["schema"]);
 ::pgrx::extension_sql_file!("../sql/keyring.sql", name = "keyring", requires = ["tenant"]);
+::pgrx::extension_sql_file!("../sql/protect.sql", name = "protect", requires = ["keyring"]);
 ::pgrx::extension_sql_file!("../sql/encrypted_types.sql", name = "encrypted_types", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend

@@ -104,6 +104,38 @@ fn a_dump_of_rows_in_inserts_restores_the_same_bytes() {
 }
 
 #[test]
+fn a_protected_database_is_protected_after_a_restore() {
+    let source = shared_cluster().database("dump_protected");
+    source
+        .app()
+        .batch_execute(
+            "CREATE TABLE item (team_id bigint NOT NULL, id int, PRIMARY KEY (team_id, id)) PARTITION BY HASH (team_id);
+             CREATE TABLE item_0 PARTITION OF item FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+             CREATE TABLE dropped (team_id bigint PRIMARY KEY);
+             SELECT cordon.protect('item'), cordon.protect('dropped');
+             DROP TABLE dropped;
+             SET app.team_id = '7'; INSERT INTO item (id) VALUES (1); SET app.team_id = '8'; INSERT INTO item (id) VALUES (2)",
+        )
+        .unwrap();
+    let path = file(&source, "dump");
+    let path = path.to_str().unwrap();
+    let _ = source.run("postgres", "", "pg_dump", &["--format=custom", "--file", path]);
+    let target = empty("dump_protected_restored");
+    let _ = target.run("postgres", "", "pg_restore", &["--exit-on-error", "--dbname", &target.name, path]);
+
+    let mut client = target.app();
+    let protected: i64 = client.query_one("SELECT count(*) FROM cordon.protected_table", &[]).unwrap().get(0);
+    assert_eq!(protected, 2, "the registry, without the table that was dropped");
+    assert!(client.query("SELECT cordon.protect('item')", &[]).unwrap().is_empty(), "nothing is left to do");
+    assert_eq!(sqlstate(&client.query("SELECT * FROM item", &[]).unwrap_err()), "42501");
+    client.batch_execute("SET app.team_id = '8'").unwrap();
+    for table in ["item", "item_0"] {
+        let rows = client.query(&format!("SELECT id FROM {table}"), &[]).unwrap();
+        assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<i32>>(), [2], "{table}");
+    }
+}
+
+#[test]
 fn a_dump_needs_no_keyring() {
     let cluster = cordon_tests::Cluster::start(&cordon_tests::Settings::default());
     let database = cluster.database("source");
