@@ -13,7 +13,11 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/tenant.sql", name = "tenant", requires = ["schema"]);
 ::pgrx::extension_sql_file!("../sql/keyring.sql", name = "keyring", requires = ["tenant"]);
 ::pgrx::extension_sql_file!("../sql/protect.sql", name = "protect", requires = ["keyring"]);
-::pgrx::extension_sql_file!("../sql/encrypted_types.sql", name = "encrypted_types", finalize);
+::pgrx::extension_sql_file!("../sql/guard.sql", name = "guard", requires = ["protect"]);
+::pgrx::extension_sql_file!("../sql/foreign_keys.sql", name = "foreign_keys", requires = ["guard"]);
+::pgrx::extension_sql_file!("../sql/prove.sql", name = "prove", requires = ["foreign_keys"]);
+::pgrx::extension_sql_file!("../sql/encrypted_types.sql", name = "encrypted_types", requires = ["prove"]);
+::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend
 /// at its first use of a function.

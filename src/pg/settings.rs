@@ -14,34 +14,40 @@ const SESSION: c_int = 0;
 const TRANSACTION: c_int = 1;
 const ERROR: c_int = 0;
 const EMPTY: c_int = 1;
+const WARN: c_int = 1;
 
 static mut TEXT_FORM: c_int = PLAIN;
 static mut TENANT_SCOPE: c_int = SESSION;
 static mut ON_UNSET_TENANT: c_int = ERROR;
+static mut GUARD_LEVEL: c_int = WARN;
 static mut FREEZE_TENANT: bool = false;
 static mut TENANT_SETTING: *mut c_char = ptr::null_mut();
 static mut KEYRING_FILE: *mut c_char = ptr::null_mut();
 static mut KEYRING_COMMAND: *mut c_char = ptr::null_mut();
 
-/// The names of a setting's values, ended by an entry without a name.
-struct Words([pg_sys::config_enum_entry; 3]);
+/// The names of a setting's values, of which there are at most three, ended by an entry without a name.
+struct Words([pg_sys::config_enum_entry; 4]);
 
 // SAFETY: never written.
 unsafe impl Sync for Words {}
 
 impl Words {
-    const fn new(first: &'static CStr, second: &'static CStr) -> Self {
-        Self([
-            pg_sys::config_enum_entry { name: first.as_ptr(), val: 0, hidden: false },
-            pg_sys::config_enum_entry { name: second.as_ptr(), val: 1, hidden: false },
-            pg_sys::config_enum_entry { name: ptr::null(), val: 0, hidden: false },
-        ])
+    /// The first name stands for 0, the next for 1 and so on.
+    const fn new(names: &[&'static CStr]) -> Self {
+        let mut entries = [pg_sys::config_enum_entry { name: ptr::null(), val: 0, hidden: false }; 4];
+        let mut at = 0;
+        while at < names.len() {
+            entries[at] = pg_sys::config_enum_entry { name: names[at].as_ptr(), val: at as c_int, hidden: false };
+            at += 1;
+        }
+        Self(entries)
     }
 }
 
-static TEXT_FORMS: Words = Words::new(c"plain", c"stored");
-static TENANT_SCOPES: Words = Words::new(c"session", c"transaction");
-static ON_UNSET: Words = Words::new(c"error", c"empty");
+static TEXT_FORMS: Words = Words::new(&[c"plain", c"stored"]);
+static TENANT_SCOPES: Words = Words::new(&[c"session", c"transaction"]);
+static ON_UNSET: Words = Words::new(&[c"error", c"empty"]);
+static GUARD: Words = Words::new(&[c"off", c"warn", c"error"]);
 
 /// Defines the settings. Called once a process.
 pub fn define() {
@@ -110,6 +116,13 @@ pub fn define() {
             c"What policies do without a tenant: raise an error, or show no rows.",
             &raw mut ON_UNSET_TENANT,
             &ON_UNSET,
+        );
+        // What the event triggers of cordon.enable_guard do, which read it with current_setting().
+        define_words(
+            c"cordon.guard",
+            c"What happens to DDL that leaves a protected table open: nothing, a warning, or an error.",
+            &raw mut GUARD_LEVEL,
+            &GUARD,
         );
         // A misspelt cordon.* is an error from now on.
         pg_sys::MarkGUCPrefixReserved(c"cordon".as_ptr());
@@ -201,7 +214,7 @@ unsafe fn define_string(
     }
 }
 
-/// A setting for superusers that is one of two words, the first by default.
+/// A setting for superusers that is one of some words. Its default is what the variable holds.
 ///
 /// # Safety
 /// As [`define_string`].
@@ -213,7 +226,7 @@ unsafe fn define_words(name: &'static CStr, description: &'static CStr, variable
             description.as_ptr(),
             ptr::null(),
             variable,
-            0,
+            *variable,
             words.0.as_ptr(),
             GucContext::PGC_SUSET,
             0,

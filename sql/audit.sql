@@ -1,0 +1,1 @@
+-- Every hole a DBA can have, with the statement that closes it.

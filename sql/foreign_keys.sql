@@ -1,0 +1,1 @@
+-- Foreign keys that can cross tenants.

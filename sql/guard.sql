@@ -1,0 +1,1 @@
+-- The guard: event triggers that keep protected tables protected.
