@@ -134,6 +134,18 @@ END $$;
 COMMENT ON FUNCTION cordon.refuse_unprotectable(regclass, name) IS
     'raises an error that says why a table cannot be protected, with the SQL that would help; else does nothing';
 
+CREATE FUNCTION cordon.is_tenant_predicate(expression pg_node_tree, relation oid, tenant_column name, function text)
+    RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- As the catalog shows it: as it was written, or with the cast that PostgreSQL adds to a varchar or a domain.
+    SELECT coalesce(regexp_replace(pg_get_expr(expression, relation), '\)::(smallint|integer|bigint|uuid|text) = ', ') = ')
+        IN (format('(%I = cordon.%I())', tenant_column, function), format('((%I) = cordon.%I())', tenant_column, function)),
+        false)
+    $$;
+COMMENT ON FUNCTION cordon.is_tenant_predicate(pg_node_tree, oid, name, text) IS
+    'whether an expression of a policy compares the tenant column with the current tenant, and does nothing else';
+
 -- The two policies have one predicate, which the planner folds into one condition: the restrictive one cannot be widened
 -- by a permissive policy that somebody adds, and neither opens the table when the other is dropped. A bare comparison
 -- with a bare call: nothing that an index, partition pruning or a distributed planner could not use.
@@ -147,7 +159,6 @@ DECLARE
     wanted record;
     found record;
     predicate text;
-    own_predicates text[];
 BEGIN
     SELECT relrowsecurity, relforcerowsecurity INTO class FROM pg_class WHERE oid = relation;
     SELECT a.attnum, cordon.tenant_function(a.atttypid) AS function, a.attidentity, a.attgenerated,
@@ -156,10 +167,6 @@ BEGIN
     FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = relation AND a.attname = tenant_column;
     predicate := format('%I = cordon.%I()', tenant_column, col.function);
-    -- As the catalog shows it: as it is, or with the cast that PostgreSQL adds to a varchar or a domain.
-    own_predicates := ARRAY[format('(%s)', predicate)] || ARRAY(
-        SELECT format('((%I)::%s = cordon.%I())', tenant_column, t, col.function)
-        FROM unnest(ARRAY['smallint', 'integer', 'bigint', 'uuid', 'text']) t);
 
     IF NOT class.relrowsecurity THEN
         RETURN NEXT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
@@ -169,8 +176,8 @@ BEGIN
     END IF;
     FOR wanted IN SELECT * FROM (VALUES ('cordon_tenant', true), ('cordon_floor', false)) v (name, is_permissive) LOOP
         SELECT polpermissive = wanted.is_permissive AND polcmd = '*' AND polroles = '{0}'
-               AND coalesce(pg_get_expr(polqual, polrelid) = ANY (own_predicates), false)
-               AND coalesce(pg_get_expr(polwithcheck, polrelid) = ANY (own_predicates), false) AS is_right
+               AND cordon.is_tenant_predicate(polqual, polrelid, tenant_column, col.function)
+               AND cordon.is_tenant_predicate(polwithcheck, polrelid, tenant_column, col.function) AS is_right
         INTO found FROM pg_policy WHERE polrelid = relation AND polname = wanted.name;
         IF found.is_right THEN
             CONTINUE;

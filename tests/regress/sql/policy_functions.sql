@@ -1,6 +1,6 @@
 -- The functions that policies compare a tenant column with.
 SELECT p.oid::regprocedure, prorettype::regtype, provolatile, proparallel, proleakproof FROM pg_proc p
-WHERE proname ~ '^tenant_(int4|int8|uuid|text)$' AND pronamespace = 'cordon'::regnamespace ORDER BY 1::text;
+WHERE proname ~ '^tenant_(int4|int8|uuid|text)$' AND pronamespace = 'cordon'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
 \connect - app
 SELECT cordon.tenant_int4();
 SELECT cordon.tenant_int8();

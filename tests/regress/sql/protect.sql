@@ -41,7 +41,7 @@ CREATE TABLE t_domains (team_id outer_tenant PRIMARY KEY);
 SELECT cordon.protect('"Odd ""Name"', 'Team Id');
 SELECT count(*) FROM unnest('{t_int2,t_int4,t_text,t_varchar,t_domain,t_domains}'::regclass[]) t, cordon.protect(t);
 SELECT t, cordon.protect(t) FROM unnest('{t_int2,t_int4,t_text,t_varchar,t_domain,t_domains}'::regclass[]) t;
-SELECT polrelid::regclass, pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polname = 'cordon_floor' ORDER BY 1::text;
+SELECT polrelid::regclass, pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polname = 'cordon_floor' ORDER BY polrelid::regclass::text COLLATE "C";
 SET app.team_id = '42';
 INSERT INTO t_int2 DEFAULT VALUES; INSERT INTO t_int4 DEFAULT VALUES; INSERT INTO t_text DEFAULT VALUES;
 INSERT INTO t_varchar DEFAULT VALUES; INSERT INTO t_domain DEFAULT VALUES; INSERT INTO t_domains DEFAULT VALUES;

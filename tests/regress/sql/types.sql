@@ -5,7 +5,7 @@ SELECT p.oid::regprocedure, provolatile, proparallel, proleakproof, proisstrict
 FROM pg_proc p WHERE pronamespace = 'cordon'::regnamespace AND p.oid::regprocedure::text ~ 'encrypt|decrypt|key_id'
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast
-WHERE castsource::regtype::text ~ 'encrypted' OR casttarget::regtype::text ~ 'encrypted' ORDER BY 1::text, 2::text;
+WHERE castsource::regtype::text ~ 'encrypted' OR casttarget::regtype::text ~ 'encrypted' ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
 -- Every object a user sees has a comment.
 SELECT p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'cordon'::regnamespace
     AND obj_description(p.oid, 'pg_proc') IS NULL AND p.proname !~ '_(in|out|recv|send)$';
