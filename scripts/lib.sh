@@ -61,11 +61,21 @@ prepare() {
     fi
 }
 
+# Shows each line that it reads in place of the one before.
+last_line() {
+    local line
+    while IFS= read -r line; do printf '\r\033[K%.*s' "$(($(tput cols 2>/dev/null || echo 80) - 1))" "$line"; done
+    printf '\r\033[K'
+}
+
 # package DIRECTORY: the files of an installation, laid out under DIRECTORY.
 package() {
     say "building pg_cordon for PostgreSQL $PG (about 2 minutes the first time)"
-    (cd "$ROOT" && cargo pgrx package --pg-config "$PG_CONFIG" --no-default-features --features "pg$PG" --out-dir "$1") \
-        >"$1.log" 2>&1 || { cat "$1.log" >&2; fail "the build failed"; }
+    local show=cat
+    # What is being compiled, on one line where there is somebody to see it.
+    [ -t 2 ] && show=last_line
+    (cd "$ROOT" && CARGO_TERM_COLOR=never NO_COLOR=1 cargo pgrx package --pg-config "$PG_CONFIG" --no-default-features --features "pg$PG" --out-dir "$1") \
+        2>&1 | tee "$1.log" | $show >&2 || fail "the build failed: $(tail -n 50 "$1.log")"
 }
 
 # stage: a copy of PostgreSQL with the extension, in the new directory $STAGE, its programs in $CORDON_PG_BIN. PostgreSQL
