@@ -96,19 +96,28 @@ CREATE FUNCTION cordon.audit_keys() RETURNS SETOF cordon.finding
            CASE WHEN k.oid IS NULL
                 THEN format('CREATE UNIQUE INDEX ON %s (%I, %s); DROP INDEX %s', i.indrelid::regclass, t.tenant_column, cols.list,
                             i.indexrelid::regclass)
+                WHEN k.contype = 'x'
+                THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', i.indrelid::regclass, k.conname,
+                            regexp_replace(pg_get_constraintdef(k.oid), '^(EXCLUDE USING \w+ \()', format('\1%I WITH =, ', t.tenant_column)))
                 ELSE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD UNIQUE (%I, %s)', i.indrelid::regclass, k.conname,
                             t.tenant_column, cols.list)
            END
     FROM cordon.tenant_tables() t
-    JOIN pg_index i ON i.indrelid = t.relation AND i.indisunique AND NOT i.indisprimary
+    JOIN pg_index i ON i.indrelid = t.relation AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
     JOIN pg_attribute a ON a.attrelid = t.relation AND a.attname = t.tenant_column
-    LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype = 'u' AND k.conparentid = 0
+    LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('u', 'x') AND k.conparentid = 0
     CROSS JOIN LATERAL (
         SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n) AS list
         FROM generate_series(1, i.indnkeyatts) n
     ) cols
     WHERE t.is_registered AND a.attnum <> ALL (i.indkey::int2[])
         AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
+    UNION ALL
+    SELECT 'warning', 'foreign_key_crosses_tenants', format('%s on %s', k.constraint_name, k.from_table),
+           format('It refers to %s without the tenant: a row may refer to another tenant''s, which tells that it exists.', k.to_table),
+           -- As one statement, for a table that nobody uses meanwhile; the list itself has the ones for a busy one.
+           coalesce(nullif(replace(array_to_string(k.migration, '; '), ' CONCURRENTLY', ''), ''), '-- ' || k.note)
+    FROM cordon.foreign_keys(count_rows => false) k
     UNION ALL
     -- Row security lets only leakproof conditions go before its own, so an index that serves others serves nobody here,
     -- unless it leads with the tenant.
@@ -118,7 +127,7 @@ CREATE FUNCTION cordon.audit_keys() RETURNS SETOF cordon.finding
            format('CREATE INDEX ON %s (%I, %s); DROP INDEX %s', i.indrelid::regclass, t.tenant_column, cols.list,
                   i.indexrelid::regclass)
     FROM cordon.tenant_tables() t
-    JOIN pg_index i ON i.indrelid = t.relation AND NOT i.indisunique
+    JOIN pg_index i ON i.indrelid = t.relation AND NOT i.indisunique AND NOT i.indisexclusion
     JOIN pg_class x ON x.oid = i.indexrelid
     JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
     JOIN pg_opclass o ON o.oid = i.indclass[0]
@@ -260,7 +269,7 @@ CREATE FUNCTION cordon.audit_functions() RETURNS SETOF cordon.finding
            format('ALTER %s %s SECURITY INVOKER', kind, name)
     FROM definer WHERE bypasses
     UNION ALL
-    SELECT 'warning', 'definer_without_search_path', name,
+    SELECT CASE WHEN bypasses THEN 'error' ELSE 'warning' END, 'definer_without_search_path', name,
            'SECURITY DEFINER with the caller''s search_path: the caller may put objects of its own in the way.',
            format('ALTER %s %s SET search_path = pg_catalog, %I, pg_temp', kind, name, nspname)
     FROM definer WHERE NOT coalesce(proconfig::text, '') ~ 'search_path='
@@ -282,6 +291,12 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
     LEFT JOIN pg_database d ON d.oid = s.setdatabase
     WHERE EXISTS (SELECT FROM unnest(s.setconfig) c WHERE lower(split_part(c, '=', 1)) = lower(setting.name)
                   AND split_part(c, '=', 2) <> '')
+    UNION ALL
+    SELECT 'info', 'guard_not_enabled', current_database()::text,
+           'Tables are protected, but DDL that would leave one open goes unnoticed until the next audit.',
+           'SELECT cordon.enable_guard()'
+    WHERE EXISTS (SELECT FROM cordon.protected_table)
+        AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'cordon_guard_ddl' AND evtenabled IN ('O', 'A'))
     UNION ALL
     -- CVE-2023-2455, CVE-2023-39418, CVE-2024-10976, CVE-2025-8713: row security of an earlier plan or user, MERGE,
     -- statistics that show values of hidden rows.

@@ -61,9 +61,12 @@ CREATE FUNCTION cordon.tree(root regclass) RETURNS SETOF regclass
         UNION
         SELECT inhrelid, depth + 1 FROM tree JOIN pg_inherits ON inhparent = tree.oid
     )
-    SELECT oid::regclass FROM tree GROUP BY oid ORDER BY min(depth), oid
+    SELECT tree.oid::regclass FROM tree JOIN pg_class c ON c.oid = tree.oid
+    WHERE tree.oid = root OR c.relpersistence <> 't'
+    GROUP BY tree.oid ORDER BY min(depth), tree.oid
     $$;
-COMMENT ON FUNCTION cordon.tree(regclass) IS 'a table with all of its partitions and inheritance children, parents first';
+COMMENT ON FUNCTION cordon.tree(regclass) IS
+    'a table with all of its partitions and inheritance children, parents first; without temporary children';
 
 CREATE FUNCTION cordon.refuse_unprotectable(relation regclass, tenant_column name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -240,6 +243,12 @@ BEGIN
         PERFORM set_config('lock_timeout', '10s', true);
     END IF;
     PERFORM cordon.refuse_unprotectable(target, tenant_column);
+    IF NOT dry_run THEN
+        -- Partitions and children that others are adding are waited for, or the list of them would miss some.
+        FOR member IN SELECT cordon.tree(target) LOOP
+            EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', member);
+        END LOOP;
+    END IF;
     FOR member IN SELECT cordon.tree(target) LOOP
         PERFORM cordon.refuse_unprotectable(member, tenant_column);
         FOR statement IN SELECT cordon.protection_statements(member, tenant_column, set_default) LOOP

@@ -1,1 +1,313 @@
--- Attacks that prove isolation.
+-- cordon.prove: every attack on every protected table, as a role; attack.sql holds those on one table.
+
+CREATE FUNCTION cordon.tables_to_attack() RETURNS TABLE (relation oid, tenant_column name)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    WITH RECURSIVE up AS (
+        SELECT p.relation::oid AS relation, p.tenant_column FROM cordon.protected_table p
+        UNION
+        -- Reading a parent asks for the policies of the parent only.
+        SELECT i.inhparent, up.tenant_column FROM up JOIN pg_inherits i ON i.inhrelid = up.relation
+    ), both_ways AS (
+        SELECT up.relation, up.tenant_column FROM up
+        UNION
+        SELECT t.oid, p.tenant_column FROM cordon.protected_table p, cordon.tree(p.relation) t (oid)
+    )
+    SELECT b.relation, min(b.tenant_column) FROM both_ways b JOIN pg_class c ON c.oid = b.relation GROUP BY b.relation
+    $$;
+COMMENT ON FUNCTION cordon.tables_to_attack() IS
+    'the protected tables with every table through which, or in which, their rows are stored';
+
+-- Who reads the protected tables that a view leads to: its owner, or with security_invoker whoever reads the view.
+-- A materialized view leads to copies, which nothing protects.
+CREATE FUNCTION cordon.attack_view(
+        target regclass, tenant_column name, app name, tenant_a text, exposes text, readers text, bases oid[])
+    RETURNS TABLE (attack text, outcome text, detail text)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    try record;
+    -- What an owner may see is known only if there was something to see.
+    has_others CONSTANT boolean := EXISTS (
+        SELECT FROM pg_attribute a
+        WHERE a.attrelid = ANY (bases) AND a.attname = tenant_column AND NOT a.attisdropped
+            AND cordon.row_place(a.attrelid, format('format(''%%s'', %I) <> %L', a.attname, tenant_a)) IS NOT NULL);
+BEGIN
+    attack := 'read';
+    PERFORM cordon.set_tenant(tenant_a);
+    IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = target AND a.attname = tenant_column AND NOT a.attisdropped
+                  AND has_column_privilege(app, target, a.attname, 'SELECT')) THEN
+        try := cordon.attempt(
+            format('SELECT count(*) FROM (SELECT FROM %s WHERE %I::text IS DISTINCT FROM %L LIMIT 10000) r',
+                   target, tenant_column, tenant_a), target, '$1 > 0', false);
+        outcome := try.outcome;
+        detail := coalesce(try.detail, format('rows of other tenants read: %s', try.reached));
+        IF outcome = 'BREACH' AND exposes IS NOT NULL THEN
+            detail := format('%s; %s', exposes, detail);
+        END IF;
+    END IF;
+    IF exposes IS NOT NULL AND outcome IS DISTINCT FROM 'BREACH' THEN
+        outcome := 'BREACH';
+        detail := exposes;
+    ELSIF outcome IS NULL OR (outcome = 'held' AND NOT has_others) THEN
+        outcome := CASE WHEN readers IS NULL THEN 'held' ELSE 'not tested' END;
+        detail := CASE WHEN readers IS NULL THEN 'by its definition: it reads as the role itself'
+            ELSE 'it shows no tenant, or there is no row of another: prove as well the role that it reads as, ' || readers END;
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cordon.attack_view(regclass, name, name, text, text, text, oid[]) IS
+    'the attack on one view; the last three arguments as cordon.views_of_protected has them. For cordon.prove';
+
+CREATE FUNCTION cordon.views_of_protected(app name)
+    RETURNS TABLE (target regclass, tenant_column name, exposes text, readers text, bases oid[])
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    WITH RECURSIVE edge AS (
+        SELECT DISTINCT v.oid AS source, d.refobjid AS relation, v.relkind = 'm' AS is_copy,
+               CASE WHEN v.relkind = 'v' AND coalesce((SELECT option_value::boolean FROM pg_options_to_table(v.reloptions)
+                                                       WHERE option_name = 'security_invoker'), false)
+                    THEN NULL ELSE v.relowner END AS owner
+        FROM pg_class v JOIN pg_rewrite r ON r.ev_class = v.oid
+        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
+        WHERE v.relkind IN ('v', 'm')
+    ), reach AS (
+        SELECT source AS target, relation, is_copy,
+               coalesce(owner, (SELECT oid FROM pg_roles WHERE rolname = app)) AS reader
+        FROM edge
+        UNION
+        SELECT reach.target, edge.relation, reach.is_copy OR edge.is_copy, coalesce(edge.owner, reach.reader)
+        FROM reach JOIN edge ON edge.source = reach.relation
+    )
+    SELECT target, min(tenant_column), min(
+        CASE
+            WHEN is_copy
+                THEN format('a materialized view holds copies of %s, which row security does not cover', relation::regclass)
+            WHEN rolsuper OR rolbypassrls
+                THEN format('it reads %s as %I, which bypasses row security', relation::regclass, rolname)
+            WHEN NOT relrowsecurity THEN format('it reads %s, which has row security off', relation::regclass)
+            WHEN pg_has_role(reader, relowner, 'USAGE') AND NOT relforcerowsecurity
+                THEN format('it reads %s as its owner, and row security is not forced', relation::regclass)
+        END),
+        string_agg(DISTINCT quote_ident(rolname), ', ') FILTER (WHERE rolname <> app),
+        array_agg(DISTINCT relation)
+    FROM reach
+    JOIN cordon.tables_to_attack() t USING (relation)
+    JOIN pg_class c ON c.oid = relation
+    JOIN pg_roles r ON r.oid = reader
+    WHERE has_any_column_privilege(app, target, 'SELECT')
+        AND has_schema_privilege(app, (SELECT relnamespace FROM pg_class WHERE oid = target), 'USAGE')
+    GROUP BY target
+    $$;
+COMMENT ON FUNCTION cordon.views_of_protected(name) IS
+    'the views that the role may read and that lead to protected tables: what is wrong with them by definition, which '
+    'other roles they read the tables as, and the tables';
+
+CREATE FUNCTION cordon.attack_role(app name) RETURNS TABLE (attack text, outcome text, detail text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    found text;
+BEGIN
+    attack := 'become a role that bypasses row security';
+    SELECT string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname = app DESC, r.rolname COLLATE "C") INTO found
+    FROM pg_roles r
+    WHERE pg_has_role(app, r.oid, 'MEMBER')
+        AND (r.rolsuper OR r.rolbypassrls
+             OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+             -- Until PostgreSQL 16, such a role may grant itself any role that is no superuser.
+             OR (r.rolcreaterole AND current_setting('server_version_num')::integer < 160000));
+    outcome := CASE WHEN found IS NULL THEN 'held' ELSE 'BREACH' END;
+    detail := coalesce('superuser, BYPASSRLS, CREATEROLE or access to the server''s files: ' || found,
+                       'neither it nor a role that it is a member of does');
+    RETURN NEXT;
+
+    SELECT string_agg(quote_ident(r.rolname), ', ' ORDER BY r.rolname COLLATE "C") INTO found
+    FROM pg_roles r
+    WHERE pg_has_role(app, r.oid, 'MEMBER') AND r.rolname <> app AND NOT starts_with(r.rolname, 'pg_')
+        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = app);
+    IF found IS NOT NULL THEN
+        attack := 'become another role';
+        outcome := 'not tested';
+        detail := 'prove these as well, which it is a member of: ' || found;
+        RETURN NEXT;
+    END IF;
+
+    attack := 'start with a tenant';
+    found := coalesce(
+        cordon.session_default((SELECT oid FROM pg_roles WHERE rolname = app), current_setting('cordon.tenant_setting')),
+        cordon.server_default(current_setting('cordon.tenant_setting')), '');
+    outcome := CASE found WHEN '' THEN 'held' ELSE 'BREACH' END;
+    detail := CASE found WHEN '' THEN 'its sessions begin without one'
+        ELSE 'its sessions begin with a tenant: ALTER ROLE, ALTER DATABASE or postgresql.conf sets one' END;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cordon.attack_role(name) IS 'what the role could do without any table. For cordon.prove';
+
+-- The last of the attacks: what it fixes stays fixed until the transaction ends.
+CREATE FUNCTION cordon.attack_freeze(app name, tenant_a text, tenant_b text)
+    RETURNS TABLE (attack text, outcome text, detail text)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    setting CONSTANT text := current_setting('cordon.tenant_setting');
+BEGIN
+    attack := 'switch tenant';
+    IF NOT coalesce(
+        cordon.session_default((SELECT oid FROM pg_roles WHERE rolname = app), 'cordon.freeze_tenant'),
+        cordon.server_default('cordon.freeze_tenant'))::boolean
+    THEN
+        outcome := 'open by setting';
+        detail := format('a session of the role may set another tenant at any time: ALTER ROLE %I SET cordon.freeze_tenant '
+                         '= on keeps it from doing so within a transaction', app);
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    BEGIN
+        PERFORM cordon.set_tenant(tenant_a);
+        PERFORM set_config('cordon.freeze_tenant', 'on', true);
+        PERFORM cordon.set_tenant(tenant_a);
+        outcome := 'BREACH';
+    EXCEPTION WHEN cant_change_runtime_param THEN
+        outcome := 'not tested';
+        detail := 'the transaction has fixed another tenant: prove it in a transaction of its own';
+    END;
+    IF outcome = 'BREACH' THEN
+        BEGIN
+            EXECUTE 'SELECT pg_temp.cordon_attack($1)'
+                USING format('SELECT length(set_config(%L, %L, true))', setting, tenant_b);
+            detail := 'cordon.freeze_tenant is on, and yet another tenant could be set';
+        EXCEPTION WHEN cant_change_runtime_param THEN
+            outcome := 'held';
+            detail := 'cordon.freeze_tenant refuses';
+        END;
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION cordon.attack_freeze(name, text, text) IS 'another tenant in mid-transaction. For cordon.prove';
+
+CREATE FUNCTION cordon.prove(app_role name, tenant_a text, tenant_b text)
+    RETURNS TABLE (object text, attack text, outcome text, detail text)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    app CONSTANT oid := (SELECT oid FROM pg_roles WHERE rolname = app_role);
+    target record;
+    is_done boolean := false;
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'must be superuser to prove isolation',
+            DETAIL = 'The attacks switch tenants, and their outcome is judged by rows that the role must not see.',
+            HINT = 'SELECT * FROM cordon.prove(''app'', ''7'', ''8'') as superuser.';
+    END IF;
+    IF app IS NULL THEN
+        RAISE undefined_object USING
+            MESSAGE = format('role "%s" does not exist', app_role),
+            HINT = 'Name the role that the application logs in as.';
+    END IF;
+    IF coalesce(tenant_a, '') = '' OR coalesce(tenant_b, '') = '' OR tenant_a = tenant_b THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'two tenants are needed',
+            HINT = 'SELECT * FROM cordon.prove(''app'', ''7'', ''8''), best with tenants that have rows.';
+    END IF;
+
+    BEGIN
+        PERFORM set_config('cordon.guard', 'off', true);
+        PERFORM set_config('cordon.freeze_tenant', 'off', true);
+        PERFORM set_config('cordon.on_unset_tenant', coalesce(
+            cordon.session_default(app, 'cordon.on_unset_tenant'), cordon.server_default('cordon.on_unset_tenant')), true);
+        PERFORM set_config('row_security', 'on', true);
+        PERFORM set_config('lc_messages', 'C', true);
+        IF current_setting('lock_timeout') = '0' THEN
+            PERFORM set_config('lock_timeout', '2s', true);
+        END IF;
+        PERFORM cordon.set_tenant(tenant_b);
+        PERFORM cordon.set_tenant(tenant_a);
+        CREATE FUNCTION pg_temp.cordon_attack(statement text) RETURNS bigint
+            LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+            AS $attack$
+            DECLARE
+                reached bigint;
+            BEGIN
+                IF statement LIKE 'SELECT %' THEN
+                    EXECUTE statement INTO reached;
+                ELSE
+                    EXECUTE statement;
+                    GET DIAGNOSTICS reached = ROW_COUNT;
+                    IF current_setting('session_replication_role') = 'origin' THEN
+                        SET CONSTRAINTS ALL IMMEDIATE;
+                    END IF;
+                END IF;
+                RETURN reached;
+            END $attack$;
+        EXECUTE format('ALTER FUNCTION pg_temp.cordon_attack(text) OWNER TO %I', app_role);
+
+        object := format('role %I', app_role);
+        FOR attack, outcome, detail IN SELECT * FROM cordon.attack_role(app_role) LOOP
+            RETURN NEXT;
+        END LOOP;
+        IF NOT EXISTS (SELECT FROM cordon.tables_to_attack()) THEN
+            object := 'database';
+            attack := 'every';
+            outcome := 'not tested';
+            detail := 'no table is protected';
+            RETURN NEXT;
+        END IF;
+        FOR target IN
+            SELECT t.relation::regclass AS relation, t.tenant_column FROM cordon.tables_to_attack() t
+            ORDER BY t.relation::regclass::text COLLATE "C"
+        LOOP
+            object := target.relation;
+            -- The rows that one table's attacks need are gone before the next.
+            BEGIN
+                FOR attack, outcome, detail IN
+                    SELECT * FROM cordon.attack_table(target.relation, target.tenant_column, app_role, tenant_a, tenant_b)
+                LOOP
+                    RETURN NEXT;
+                END LOOP;
+                is_done := true;
+                RAISE SQLSTATE 'CPRVE';
+            EXCEPTION WHEN OTHERS THEN
+                IF NOT is_done THEN
+                    attack := 'every';
+                    outcome := 'not tested';
+                    detail := format('stopped by SQLSTATE %s', SQLSTATE);
+                    RETURN NEXT;
+                END IF;
+                is_done := false;
+            END;
+        END LOOP;
+        FOR target IN
+            SELECT * FROM cordon.views_of_protected(app_role) v ORDER BY v.target::text COLLATE "C"
+        LOOP
+            object := target.target;
+            FOR attack, outcome, detail IN
+                SELECT * FROM cordon.attack_view(target.target, target.tenant_column, app_role, tenant_a, target.exposes,
+                                                 target.readers, target.bases)
+            LOOP
+                RETURN NEXT;
+            END LOOP;
+        END LOOP;
+        object := format('role %I', app_role);
+        FOR attack, outcome, detail IN SELECT * FROM cordon.attack_freeze(app_role, tenant_a, tenant_b) LOOP
+            RETURN NEXT;
+        END LOOP;
+        is_done := true;
+        RAISE SQLSTATE 'CPRVE';
+    EXCEPTION WHEN SQLSTATE 'CPRVE' THEN
+        IF NOT is_done THEN
+            RAISE;
+        END IF;
+    END;
+END $$;
+COMMENT ON FUNCTION cordon.prove(name, text, text) IS
+    'attacks every protected table as the role that an application logs in as, with one tenant set and the rows of '
+    'another as its aim, and reports each outcome: held, BREACH, not tested, open by setting. What it changes it takes '
+    'back, but for sequences. The application''s triggers and rules do not run, nor its SECURITY DEFINER functions: see '
+    'cordon.audit. For superusers, in a transaction of its own, in a quiet hour: it locks rows for a moment';
+REVOKE EXECUTE ON FUNCTION cordon.attempt(text, regclass, text, boolean), cordon.row_place(regclass, text),
+    cordon.row_place_or_new(regclass, text, name, text), cordon.row_values(regclass, text, name[]),
+    cordon.attack_table(regclass, name, name, text, text), cordon.attack_view(regclass, name, name, text, text, text, oid[]),
+    cordon.attack_role(name), cordon.attack_freeze(name, text, text) FROM PUBLIC;

@@ -15,7 +15,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/protect.sql", name = "protect", requires = ["keyring"]);
 ::pgrx::extension_sql_file!("../sql/guard.sql", name = "guard", requires = ["protect"]);
 ::pgrx::extension_sql_file!("../sql/foreign_keys.sql", name = "foreign_keys", requires = ["guard"]);
-::pgrx::extension_sql_file!("../sql/prove.sql", name = "prove", requires = ["foreign_keys"]);
+::pgrx::extension_sql_file!("../sql/attack.sql", name = "attack", requires = ["foreign_keys"]);
+::pgrx::extension_sql_file!("../sql/prove.sql", name = "prove", requires = ["attack"]);
 ::pgrx::extension_sql_file!("../sql/encrypted_types.sql", name = "encrypted_types", requires = ["prove"]);
 ::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", finalize);
 

@@ -58,7 +58,8 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
          CREATE INDEX ON account (team_id);
          CREATE TABLE event (team_id bigint NOT NULL, id int, PRIMARY KEY (team_id, id)) PARTITION BY HASH (team_id);
          CREATE TABLE event_0 PARTITION OF event FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-         SELECT cordon.protect('account'), cordon.protect('event'); RESET ROLE",
+         SELECT cordon.protect('account'), cordon.protect('event'); RESET ROLE;
+         SELECT cordon.enable_guard(); SET cordon.guard = off",
     )
     .unwrap();
     assert_eq!(codes(&mut dba), [""; 0], "a database without holes");
@@ -87,6 +88,12 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
         ("warning", "no_tenant_index", "account", "DROP INDEX account_team_id_idx"),
         ("info", "unique_without_tenant", "account_name_key", "ALTER TABLE account ADD UNIQUE (name)"),
         ("info", "unique_without_tenant", "account_lower_idx", "CREATE UNIQUE INDEX ON account (lower(name))"),
+        (
+            "info",
+            "unique_without_tenant",
+            "account_int8range_excl",
+            "CREATE EXTENSION IF NOT EXISTS btree_gist; ALTER TABLE account ADD EXCLUDE USING gist (int8range(id, id + 1) WITH &&)",
+        ),
         ("info", "index_not_leakproof", "account_upper_idx", "CREATE INDEX ON account (upper(name))"),
         ("info", "index_not_leakproof", "account_body_idx", "CREATE INDEX ON account (body)"),
         ("warning", "superuser", "rogue", "CREATE ROLE rogue LOGIN SUPERUSER"),
@@ -98,6 +105,14 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
             "CREATE ROLE clerk LOGIN; CREATE ROLE manager; CREATE ROLE admin NOLOGIN BYPASSRLS; GRANT admin TO manager; GRANT manager TO clerk",
         ),
         ("info", "owns_protected_table", "app", "ALTER TABLE event OWNER TO app"),
+        ("info", "guard_not_enabled", "d", "SELECT cordon.disable_guard()"),
+        (
+            "warning",
+            "foreign_key_crosses_tenants",
+            "item_account_id_fkey on item",
+            "CREATE TABLE item (team_id bigint NOT NULL, id int, account_id bigint REFERENCES account (id) ON DELETE SET NULL,
+                                PRIMARY KEY (team_id, id)); SELECT cordon.protect('item')",
+        ),
         ("error", "truncate_granted", "account", "GRANT TRUNCATE ON account TO app"),
         ("warning", "references_granted", "account", "GRANT REFERENCES ON account TO PUBLIC"),
         ("warning", "trigger_granted", "account", "GRANT TRIGGER ON account TO app"),
@@ -131,6 +146,12 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
             "definer_without_search_path",
             "careless(integer)",
             "CREATE PROCEDURE careless(int) LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'; ALTER PROCEDURE careless OWNER TO app",
+        ),
+        (
+            "error",
+            "definer_without_search_path",
+            "reckless()",
+            "CREATE FUNCTION reckless() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
         ),
         ("error", "persisted_tenant", "app", "ALTER ROLE app SET app.team_id = '7'"),
         ("error", "persisted_tenant", "d", "ALTER DATABASE d SET app.team_id = '7'"),
@@ -248,6 +269,7 @@ fn a_thousand_tables_are_audited_in_two_seconds() {
         )
         .unwrap();
     client.batch_execute("SELECT count(*) FROM cordon.protect_schema('public') LIMIT 500").unwrap();
+    client.batch_execute("SELECT cordon.enable_guard(); SET cordon.guard = off").unwrap();
     client.batch_execute("ALTER TABLE t_500 DISABLE ROW LEVEL SECURITY").unwrap();
     let begin = Instant::now();
     let found = codes(&mut client);
