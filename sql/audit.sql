@@ -347,9 +347,15 @@ COMMENT ON FUNCTION cordon.audit_secrets() IS 'findings on sealed columns with c
 CREATE FUNCTION cordon.audit_keyring() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
+DECLARE
+    sample CONSTANT int := 10000;
+    col record;
+    old record;
+    is_in_use boolean;
 BEGIN
     -- For those who may see it.
-    IF NOT has_table_privilege('cordon.keyring', 'SELECT') OR NOT has_function_privilege('cordon.keyring_keys()', 'EXECUTE') THEN
+    IF NOT has_table_privilege('cordon.keyring', 'SELECT')
+       OR NOT has_function_privilege('cordon.keyring_keys()', 'EXECUTE') THEN
         RETURN;
     END IF;
     IF pg_has_role('pg_read_all_settings', 'USAGE') AND current_setting('cordon.keyring_command') = ''
@@ -365,10 +371,47 @@ BEGIN
                format('The primary key is %s days old; 90 are a common limit.', extract(day FROM k.age)),
                format('SELECT cordon.rotate_key(%L)', k.purpose)
         FROM cordon.keyring k WHERE k.status = 'primary' AND k.age > interval '90 days';
+
+    -- Old keys that values still need, by a look at the first rows of each sealed column: counting all of them is not for
+    -- an audit. For those from whom row security hides nothing.
+    IF NOT cordon.bypasses(current_user::regrole) THEN
+        RETURN;
+    END IF;
+    FOR old IN SELECT k.id FROM cordon.keyring k WHERE k.purpose = 'encryption' AND k.status = 'enabled' LOOP
+        FOR col IN
+            SELECT a.attrelid::regclass AS relation, a.attname AS name, t.typname = 'encrypted_text' AS is_tenant_bound,
+                   x.tenant_column
+            FROM pg_attribute a
+            JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.relpersistence <> 't'
+            JOIN pg_type t ON t.oid = a.atttypid
+            JOIN pg_proc p ON p.oid = t.typinput AND p.pronamespace = 'cordon'::regnamespace
+                AND p.proname = t.typname || '_in'
+            LEFT JOIN cordon.tenant_tables() x ON x.relation = a.attrelid
+            WHERE a.attnum > 0 AND NOT a.attisdropped
+        LOOP
+            EXECUTE format(
+                'SELECT EXISTS (SELECT FROM (SELECT %I AS value FROM ONLY %s WHERE %1$I IS NOT NULL LIMIT %3$s) s '
+                'WHERE cordon.key_id(s.value) = %4$s)', col.name, col.relation, sample, old.id) INTO is_in_use;
+            IF is_in_use THEN
+                RETURN NEXT ('info', 'old_key_in_use', format('%s.%I', col.relation, col.name),
+                    format('Values are sealed under key %s, which is not primary any more.', old.id),
+                    CASE
+                        WHEN NOT col.is_tenant_bound THEN
+                            format('UPDATE %s SET %I = cordon.encrypt(cordon.decrypt(%2$I)) WHERE cordon.key_id(%2$I) = %3$s',
+                                   col.relation, col.name, old.id)
+                        WHEN col.tenant_column IS NULL THEN
+                            '-- as each tenant: update the column with its own text'
+                        ELSE
+                            format('UPDATE %s SET %I = cordon.encrypt(cordon.decrypt(%2$I, %3$I::text), %3$I::text) '
+                                   'WHERE cordon.key_id(%2$I) = %4$s', col.relation, col.name, col.tenant_column, old.id)
+                    END)::cordon.finding;
+            END IF;
+        END LOOP;
+    END LOOP;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NEXT ('error', 'no_keyring', 'cordon.keyring', SQLERRM, 'SELECT cordon.create_keyring()')::cordon.finding;
 END $$;
-COMMENT ON FUNCTION cordon.audit_keyring() IS 'findings on the keyring, for those who may see it';
+COMMENT ON FUNCTION cordon.audit_keyring() IS 'findings on the keyring and the use of its keys, for those who may see it';
 
 CREATE FUNCTION cordon.audit() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off

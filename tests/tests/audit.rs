@@ -105,6 +105,20 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
             "CREATE ROLE clerk LOGIN; CREATE ROLE manager; CREATE ROLE admin NOLOGIN BYPASSRLS; GRANT admin TO manager; GRANT manager TO clerk",
         ),
         ("info", "owns_protected_table", "app", "ALTER TABLE event OWNER TO app"),
+        (
+            "info",
+            "old_key_in_use",
+            "account.key",
+            "INSERT INTO account (team_id, key) VALUES (7, cordon.encrypt('seven', '7')), (8, cordon.encrypt('eight', '8'));
+             SELECT cordon.rotate_key('encryption')",
+        ),
+        (
+            "info",
+            "old_key_in_use",
+            "account.note",
+            "ALTER TABLE account ADD note shared_encrypted_text; INSERT INTO account (team_id, note) VALUES (7, cordon.encrypt('note'));
+             SELECT cordon.rotate_key('encryption')",
+        ),
         ("info", "guard_not_enabled", "d", "SELECT cordon.disable_guard()"),
         (
             "warning",
@@ -211,6 +225,8 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
     dba.batch_execute("GRANT SELECT ON account TO app").unwrap();
     let row = eight.query_one("SELECT \"ApiKey\"::text FROM account WHERE \"ApiKey\" IS NOT NULL", &[]).unwrap();
     assert_eq!(row.get::<_, &str>(0), "ghp_y");
+    let row = eight.query_one("SELECT key::text FROM account WHERE key IS NOT NULL", &[]).unwrap();
+    assert_eq!(row.get::<_, &str>(0), "eight");
 }
 
 #[test]
