@@ -21,10 +21,10 @@ CREATE FUNCTION cordon.server_default(setting text) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT coalesce(
-        (SELECT reset_val FROM pg_settings WHERE name = setting AND source = 'command line'),
+        (SELECT reset_val FROM pg_settings WHERE name = server_default.setting AND source = 'command line'),
         (SELECT f.setting FROM pg_file_settings f WHERE f.name = server_default.setting AND f.error IS NULL
          ORDER BY seqno DESC LIMIT 1),
-        (SELECT boot_val FROM pg_settings WHERE name = setting))
+        (SELECT boot_val FROM pg_settings WHERE name = server_default.setting))
     $$;
 COMMENT ON FUNCTION cordon.server_default(text) IS 'the setting of a session for which no role or database says otherwise';
 

@@ -154,9 +154,9 @@ DECLARE
     setting CONSTANT text := current_setting('cordon.tenant_setting');
 BEGIN
     attack := 'switch tenant';
-    IF NOT coalesce(
+    IF coalesce(
         cordon.session_default((SELECT oid FROM pg_roles WHERE rolname = app), 'cordon.freeze_tenant'),
-        cordon.server_default('cordon.freeze_tenant'))::boolean
+        cordon.server_default('cordon.freeze_tenant'))::boolean IS NOT TRUE
     THEN
         outcome := 'open by setting';
         detail := format('a session of the role may set another tenant at any time: ALTER ROLE %I SET cordon.freeze_tenant '
