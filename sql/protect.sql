@@ -19,7 +19,8 @@ DECLARE
     changed regclass := CASE WHEN TG_OP = 'DELETE' THEN OLD.relation ELSE NEW.relation END;
     owner oid := (SELECT relowner FROM pg_class WHERE oid = changed);
 BEGIN
-    IF owner IS NOT NULL AND NOT pg_has_role(owner, 'USAGE') THEN
+    -- A table that is gone leaves a row that anybody may clear away, and nobody may add.
+    IF NOT coalesce(pg_has_role(owner, 'USAGE'), TG_OP = 'DELETE') THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('must be owner of table %s', changed),
             HINT = 'Only the owner of a table registers it, by cordon.protect and cordon.unprotect.';

@@ -95,6 +95,7 @@ SELECT cordon.protect('t_int4', 'team_id', set_default => false);
 SELECT cordon.unprotect('account');
 DELETE FROM cordon.protected_table;
 INSERT INTO cordon.protected_table VALUES ('nullable', 'team_id');
+INSERT INTO cordon.protected_table VALUES (4000000000, 'team_id');
 UPDATE cordon.protected_table SET tenant_column = 'x';
 \connect - app
 SELECT cordon.unprotect('account');
