@@ -32,6 +32,14 @@ fn database_encoding() -> DatabaseEncoding {
     })
 }
 
+/// Whether the database's encoding is one that text is converted from and to. Not remembered, for a setting may be checked
+/// before the process is connected to its database.
+pub fn is_converted() -> bool {
+    // SAFETY: looks at a variable of this process.
+    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
+    encoding != pg_enc::PG_UTF8 as c_int && encoding != pg_enc::PG_SQL_ASCII as c_int
+}
+
 /// Calls `f` with the UTF-8 of a text in the database's encoding.
 ///
 /// # Errors

@@ -171,10 +171,18 @@ fn withdraw_unreadable() {
     let Some(assigned) = (unsafe { CURRENT.as_ref() }) else { return };
     let changed = settings::is_tenant_frozen() && !matches_frozen(Some(&assigned.id));
     if changed || is_stale(assigned) {
-        // The check hook must let this through; the leader itself goes on to refuse.
-        let was_frozen = IS_FROZEN.swap(false, Ordering::Relaxed);
+        // The check hook must let this through; the leader itself goes on to refuse, also when setting it fails.
+        let _frozen_again = Thawed(IS_FROZEN.swap(false, Ordering::Relaxed));
         tenant_setting::unset();
-        IS_FROZEN.store(was_frozen, Ordering::Relaxed);
+    }
+}
+
+/// Restores whether the tenant is frozen, when dropped: an error must not leave the transaction free to change it.
+struct Thawed(bool);
+
+impl Drop for Thawed {
+    fn drop(&mut self) {
+        IS_FROZEN.store(self.0, Ordering::Relaxed);
     }
 }
 

@@ -14,6 +14,7 @@ use pgrx::{
 };
 
 use super::{
+    encoding,
     error::Failure,
     settings,
     tenant::{self, Assigned},
@@ -111,6 +112,14 @@ unsafe extern "C-unwind" fn check(
             return false;
         }
     };
+    if !spelling.is_ascii() && encoding::is_converted() {
+        refuse(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "In a database whose encoding is neither UTF8 nor SQL_ASCII, a tenant is spelled in ASCII.",
+            "The same bytes are other characters in UTF-8, and so another tenant.",
+        );
+        return false;
+    }
     if source == GucSource::PGC_S_TEST {
         // ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function: a value that would be there before
         // the application says anything. SAFETY: within a transaction, where these statements are.

@@ -53,3 +53,15 @@ fn a_database_without_an_encoding_seals_utf8_only() {
     let outcome = ascii.tenant("7").batch_execute("INSERT INTO t VALUES (2, E'secret \\xff')");
     assert_refused(outcome, "22021", &["0xff", "secret \u{fffd}"]);
 }
+
+/// The attack: a tenant whose bytes in Latin-1 are another tenant's in UTF-8.
+#[test]
+fn the_same_bytes_in_another_encoding_are_no_other_tenant() {
+    let latin1 = shared_cluster().database_with("encoding_tenant", "ENCODING 'LATIN1' LOCALE 'C'");
+    let mut client = latin1.app();
+    // The bytes C3 A9, which are é in UTF-8.
+    assert_refused(client.execute("SELECT set_config('app.team_id', $1, false)", &[&"\u{c3}\u{a9}"]), "22023", &[]);
+    client.execute("SELECT set_config('app.team_id', 'acme', false)", &[]).unwrap();
+    let utf8 = shared_cluster().database("encoding_tenant_utf8");
+    utf8.app().execute("SELECT set_config('app.team_id', $1, false)", &[&"é"]).unwrap();
+}
