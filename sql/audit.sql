@@ -413,6 +413,41 @@ EXCEPTION WHEN object_not_in_prerequisite_state THEN
 END $$;
 COMMENT ON FUNCTION cordon.audit_keyring() IS 'findings on the keyring and the use of its keys, for those who may see it';
 
+CREATE FUNCTION cordon.audit_token_store() RETURNS SETOF cordon.finding
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- Not in the registry, whose rows a dump would bring a second time. What is altered here is not in a dump, either.
+    SELECT 'error', 'token_store_open', 'cordon.token',
+           'The policies of the token store are not what CREATE EXTENSION made: roles with SELECT may see other tenants'' rows.',
+           concat_ws('; ',
+               (SELECT string_agg(format('DROP POLICY %I ON cordon.token', polname), '; ' ORDER BY polname)
+                FROM pg_policy WHERE polrelid = c.oid),
+               'ALTER TABLE cordon.token ENABLE ROW LEVEL SECURITY', 'ALTER TABLE cordon.token FORCE ROW LEVEL SECURITY',
+               'CREATE POLICY cordon_tenant ON cordon.token USING (tenant = cordon.tenant_text()) WITH CHECK (tenant = cordon.tenant_text())',
+               'CREATE POLICY cordon_floor ON cordon.token AS RESTRICTIVE USING (tenant = cordon.tenant_text()) WITH CHECK (tenant = cordon.tenant_text())')
+    FROM pg_class c
+    WHERE c.oid = 'cordon.token'::regclass
+        AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR 2 <> (
+            SELECT count(*) FROM pg_policy
+            WHERE polrelid = c.oid AND polname = CASE WHEN polpermissive THEN 'cordon_tenant' ELSE 'cordon_floor' END
+                AND polcmd = '*' AND polroles = '{0}'
+                AND cordon.is_tenant_predicate(polqual, polrelid, 'tenant', 'tenant_text')
+                AND cordon.is_tenant_predicate(polwithcheck, polrelid, 'tenant', 'tenant_text')))
+    UNION ALL
+    SELECT 'warning', 'token_store_writable', 'cordon.token',
+           format('%s may change tokens by hand, past the functions: a revoked one can be made valid again.', g.who),
+           format('REVOKE %s ON cordon.token FROM %s', g.privileges, g.who)
+    FROM (
+        SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS who,
+               string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type) AS privileges
+        FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
+        WHERE c.oid = 'cordon.token'::regclass AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT'
+            AND NOT coalesce(cordon.bypasses(a.grantee), false)
+        GROUP BY 1
+    ) g
+    $$;
+COMMENT ON FUNCTION cordon.audit_token_store() IS 'findings on the table of the token store: its row security and who may write to it';
+
 CREATE FUNCTION cordon.audit() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
     AS $$
@@ -429,6 +464,7 @@ BEGIN
             UNION ALL SELECT * FROM cordon.audit_functions()
             UNION ALL SELECT * FROM cordon.audit_settings()
             UNION ALL SELECT * FROM cordon.audit_secrets()
+            UNION ALL SELECT * FROM cordon.audit_token_store()
             UNION ALL SELECT * FROM cordon.audit_keyring()
         ) f
         ORDER BY array_position(ARRAY['error', 'warning', 'info'], f.severity), f.code, f.object, f.detail;

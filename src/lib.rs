@@ -18,6 +18,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/attack.sql", name = "attack", requires = ["foreign_keys"]);
 ::pgrx::extension_sql_file!("../sql/prove.sql", name = "prove", requires = ["attack"]);
 ::pgrx::extension_sql_file!("../sql/encrypted_types.sql", name = "encrypted_types", requires = ["prove"]);
+::pgrx::extension_sql_file!("../sql/tokens.sql", name = "tokens", requires = ["encrypted_types"]);
+::pgrx::extension_sql_file!("../sql/token_store.sql", name = "token_store", requires = ["tokens", "protect"]);
 ::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend
@@ -30,5 +32,6 @@ pub extern "C-unwind" fn _PG_init() {
     pg::literals::install_hook(surface::encrypted_types::INPUT_FUNCTIONS);
     pg::tenant::install_hook();
     pg::transaction::install_callback();
+    pg::log::install_hook();
     pg::keyring::load_at_preload();
 }

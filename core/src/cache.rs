@@ -4,23 +4,29 @@ use std::collections::HashMap;
 
 use zeroize::zeroize_stack;
 
-use crate::{Key, KeyId, Scope, Subkey, TenantId, subkey::STACK_TO_ERASE};
+use crate::{Key, KeyId, Scope, TenantId, subkey::STACK_TO_ERASE};
 
-/// A bounded cache of subkeys. Evicted ones are erased.
+/// A key of one scope, derived from a root key. Erases itself when dropped.
+pub trait Derived {
+    /// Derives the key.
+    fn derive(root: &Key, scope: Scope<'_>) -> Self;
+}
+
+/// A bounded cache of derived keys. Evicted ones are erased.
 ///
 /// Victims are chosen by the clock algorithm, as PostgreSQL does for its buffers: an entry used since the hand last
 /// passed is spared once. A bound on entries is a bound on memory, because an entry has one size.
-pub struct SubkeyCache {
-    slots: Vec<Slot>,
+pub struct SubkeyCache<K> {
+    slots: Vec<Slot<K>>,
     index: HashMap<CacheKey, usize>,
     /// The slot used last: most statements stay with one tenant, and find it without hashing.
     last: usize,
     hand: usize,
 }
 
-struct Slot {
+struct Slot<K> {
     key: CacheKey,
-    subkey: Subkey,
+    subkey: K,
     used: bool,
 }
 
@@ -41,8 +47,9 @@ impl CacheKey {
     }
 }
 
-impl SubkeyCache {
-    /// Most subkeys held: 1.9 MiB when full and 2.2 MiB while the index last grows, which `tests/cache.rs` bounds.
+impl<K: Derived> SubkeyCache<K> {
+    /// Most keys held: of [`crate::Subkey`] 1.9 MiB when full and 2.2 MiB while the index last grows, which
+    /// `tests/cache.rs` bounds.
     pub const CAPACITY: usize = 2048;
 
     /// An empty cache.
@@ -51,8 +58,8 @@ impl SubkeyCache {
         Self { slots: Vec::new(), index: HashMap::new(), last: 0, hand: 0 }
     }
 
-    /// The subkey of `scope` under `root`, derived when it is not in the cache.
-    pub fn get(&mut self, root: &Key, scope: Scope<'_>) -> &Subkey {
+    /// The key of `scope` under `root`, derived when it is not in the cache.
+    pub fn get(&mut self, root: &Key, scope: Scope<'_>) -> &K {
         if !self.slots.get(self.last).is_some_and(|slot| slot.key.is(root.id, scope)) {
             self.last = self.find(root, scope);
             zeroize_stack::<STACK_TO_ERASE>();
@@ -60,12 +67,12 @@ impl SubkeyCache {
         &self.slots[self.last].subkey
     }
 
-    /// Erases every subkey: after the keyring changed.
+    /// Erases every key: after the keyring changed.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
 
-    /// Number of subkeys held.
+    /// Number of keys held.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
@@ -89,7 +96,7 @@ impl SubkeyCache {
             self.slots[at].used = true;
             return at;
         }
-        let slot = Slot { subkey: Subkey::derive(root, scope), key: key.clone(), used: true };
+        let slot = Slot { subkey: K::derive(root, scope), key: key.clone(), used: true };
         let at = if self.slots.len() < Self::CAPACITY {
             // All at once: growing would move the keys and leave the old memory as it was. The operating system gives
             // the pages as they are first used.
@@ -117,7 +124,7 @@ impl SubkeyCache {
     }
 }
 
-impl Default for SubkeyCache {
+impl<K: Derived> Default for SubkeyCache<K> {
     fn default() -> Self {
         Self::new()
     }

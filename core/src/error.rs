@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::keyring::{KeyId, Purpose};
 
-/// Why a value was not sealed or not opened.
+/// Why a value was not sealed, opened or hashed.
 ///
-/// No variant holds plaintext, key material or a tenant: whatever is in here may be logged and sent to a client.
+/// No variant holds plaintext, a token, key material or a tenant: whatever is in here may be logged and sent to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -36,6 +36,16 @@ pub enum Error {
     MalformedStoredForm,
     /// The operating system gave no random bytes.
     NoRandomness,
+    /// Not a token hash, in text or in binary form.
+    NotTokenHash,
+    /// A token without a single byte.
+    EmptyToken,
+    /// Not the prefix that a token may have.
+    TokenPrefix,
+    /// A token that [`crate::token::generate`] did not make.
+    NotGenerated,
+    /// Not a SHA-256 digest, in hexadecimal or in bytes.
+    NotSha256,
 }
 
 impl fmt::Display for Error {
@@ -56,6 +66,11 @@ impl fmt::Display for Error {
             Self::OtherKind => f.write_str("the stored form is that of another encrypted type"),
             Self::MalformedStoredForm => f.write_str("malformed stored form of a sealed value"),
             Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
+            Self::NotTokenHash => f.write_str("not a token hash"),
+            Self::EmptyToken => f.write_str("the token is empty"),
+            Self::TokenPrefix => f.write_str("not a token prefix"),
+            Self::NotGenerated => f.write_str("not a token that cordon.generate_token made"),
+            Self::NotSha256 => f.write_str("not a SHA-256 digest"),
         }
     }
 }

@@ -205,6 +205,12 @@ impl Keyring {
         Ok(key)
     }
 
+    /// The keys that values may be read with, the primary one first.
+    pub fn usable_for(&self, purpose: Purpose) -> impl Iterator<Item = &Key> {
+        let with = move |status| self.keys.iter().filter(move |key| key.purpose == purpose && key.status == status);
+        with(Status::Primary).chain(with(Status::Enabled))
+    }
+
     /// Adds a new primary key for `purpose`; the former one stays enabled. Returns the new id.
     ///
     /// # Errors

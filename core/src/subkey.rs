@@ -10,7 +10,7 @@ use xaes_256_gcm::{
 };
 use zeroize::{Zeroizing, optimization_barrier, zeroize_stack};
 
-use crate::{Error, Key, KeyId, Nonce, RootKey, TenantId, keyring::Purpose};
+use crate::{Error, Key, KeyId, Nonce, RootKey, TenantId, cache::Derived};
 
 /// Whom a value is sealed for.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,7 @@ impl Subkey {
     /// Every field before the tenant has a fixed length, so no two scopes have the same `info` (RFC 5869, section 3.2).
     #[must_use]
     pub fn derive(root: &Key, scope: Scope<'_>) -> Self {
-        let subkey = expand(root.id, root.purpose, &root.material, scope);
+        let subkey = expand(root, scope);
         zeroize_stack::<STACK_TO_ERASE>();
         subkey
     }
@@ -101,6 +101,12 @@ impl Subkey {
     }
 }
 
+impl Derived for Subkey {
+    fn derive(root: &Key, scope: Scope<'_>) -> Self {
+        Self::derive(root, scope)
+    }
+}
+
 impl Drop for Subkey {
     fn drop(&mut self) {
         self.cipher = Xaes256Gcm::new(&[0; RootKey::LEN].into());
@@ -131,22 +137,31 @@ pub(crate) const STACK_TO_ERASE: usize = 2560;
 // Frames of their own, which `zeroize_stack` needs: see its documentation.
 
 #[inline(never)]
-fn expand(key_id: KeyId, purpose: Purpose, root: &RootKey, scope: Scope<'_>) -> Subkey {
-    const LABEL: &[u8] = b"pg_cordon/v1";
-    let tenant = scope.tenant();
-    // At most TenantId::MAX_LEN, so the conversion keeps every bit.
-    let [high, low] = (tenant.len() as u16).to_be_bytes();
-    let info = [LABEL, &[purpose.byte(), scope.byte(), high, low], tenant];
-
-    let mut okm = Zeroizing::new([0; RootKey::LEN + CHECK_LEN]);
-    let Ok(()) = Hkdf::<Sha256>::new(None, root.expose()).expand_multi_info(&info, okm.as_mut_slice()) else {
-        unreachable!("36 bytes are fewer than the 8,160 that HKDF-SHA256 can give");
-    };
-    let (key, check) = okm.split_at(RootKey::LEN);
+fn expand(root: &Key, scope: Scope<'_>) -> Subkey {
+    let material = material(LABEL, root, scope);
+    let (key, check) = material.split_at(RootKey::LEN);
     let Ok(key) = key.try_into() else { unreachable!("split at the length of a key") };
     let mut tenant_check = [0; CHECK_LEN];
     tenant_check.copy_from_slice(check);
-    Subkey { cipher: Xaes256Gcm::new(key), key_id, check: tenant_check }
+    Subkey { cipher: Xaes256Gcm::new(key), key_id: root.id, check: tenant_check }
+}
+
+/// What `info` begins with.
+pub(crate) const LABEL: &[u8] = b"pg_cordon/v1";
+
+/// What a root key gives for a scope: see [`Subkey::derive`]. `label` is [`LABEL`] or that of another use of the root.
+/// Callers erase the stack.
+pub(crate) fn material(label: &[u8], root: &Key, scope: Scope<'_>) -> Zeroizing<[u8; RootKey::LEN + CHECK_LEN]> {
+    let tenant = scope.tenant();
+    // At most TenantId::MAX_LEN, so the conversion keeps every bit.
+    let [high, low] = (tenant.len() as u16).to_be_bytes();
+    let info = [label, &[root.purpose.byte(), scope.byte(), high, low], tenant];
+    let mut material = Zeroizing::new([0; RootKey::LEN + CHECK_LEN]);
+    let Ok(()) = Hkdf::<Sha256>::new(None, root.material.expose()).expand_multi_info(&info, material.as_mut_slice())
+    else {
+        unreachable!("36 bytes are fewer than the 8,160 that HKDF-SHA256 can give");
+    };
+    material
 }
 
 #[inline(never)]

@@ -64,7 +64,7 @@ fn heap_growth<T>(work: impl FnOnce() -> T) -> (T, isize, isize) {
 }
 
 /// Uses the subkey of each tenant, and checks that it is that tenant's.
-fn use_each_tenant(cache: &mut SubkeyCache, root: &Key) {
+fn use_each_tenant(cache: &mut SubkeyCache<Subkey>, root: &Key) {
     for number in 0..TENANTS {
         let tenant = common::tenant(&number.to_string());
         let scope = Scope::Tenant(&tenant);
@@ -78,10 +78,10 @@ fn use_each_tenant(cache: &mut SubkeyCache, root: &Key) {
 fn ten_thousand_tenants_stay_within_the_bounds() {
     let root = common::root(1);
     let (mut cache, held, most) = heap_growth(|| {
-        let mut cache = SubkeyCache::new();
+        let mut cache = SubkeyCache::<Subkey>::new();
         for _ in 0..2 {
             use_each_tenant(&mut cache, &root);
-            assert_eq!(cache.len(), SubkeyCache::CAPACITY);
+            assert_eq!(cache.len(), SubkeyCache::<Subkey>::CAPACITY);
         }
         cache
     });
@@ -98,14 +98,14 @@ fn the_memory_does_not_depend_on_how_the_cache_was_filled() {
     let root = common::root(1);
     let fill = |tenants: u32| {
         heap_growth(|| {
-            let mut cache = SubkeyCache::new();
+            let mut cache = SubkeyCache::<Subkey>::new();
             for number in 0..tenants {
                 cache.get(&root, Scope::Tenant(&common::tenant(&number.to_string())));
             }
             cache
         })
     };
-    let capacity = u32::try_from(SubkeyCache::CAPACITY).expect("a small number");
+    let capacity = u32::try_from(SubkeyCache::<Subkey>::CAPACITY).expect("a small number");
     let (_full, at_capacity, _) = fill(capacity);
     let (_turned_over, after_turnover, _) = fill(capacity * 3);
     assert_eq!(at_capacity, after_turnover, "evictions take memory");
@@ -113,7 +113,7 @@ fn the_memory_does_not_depend_on_how_the_cache_was_filled() {
 
 #[test]
 fn an_empty_cache_holds_no_memory() {
-    let (cache, held, _) = heap_growth(SubkeyCache::new);
+    let (cache, held, _) = heap_growth(SubkeyCache::<Subkey>::new);
     assert_eq!((cache.len(), held), (0, 0));
 }
 
@@ -122,7 +122,7 @@ fn root_keys_and_scopes_are_kept_apart() {
     let (one, other, tenant, neighbour) = (common::root(1), common::root(2), common::tenant("7"), common::tenant("8"));
     let scopes = [Scope::Tenant(&tenant), Scope::Tenant(&neighbour), Scope::Shared];
     let uses: Vec<_> = [&one, &other].into_iter().flat_map(|root| scopes.map(|scope| (root, scope))).collect();
-    let mut cache = SubkeyCache::new();
+    let mut cache = SubkeyCache::<Subkey>::new();
     let mut check = |(root, scope): (&Key, Scope<'_>)| {
         let found = cache.get(root, scope);
         assert_eq!(found.key_id(), root.id);
@@ -141,7 +141,7 @@ fn root_keys_and_scopes_are_kept_apart() {
 #[test]
 fn a_subkey_is_derived_once() {
     let root = common::root(1);
-    let mut cache = SubkeyCache::new();
+    let mut cache = SubkeyCache::<Subkey>::new();
     let tenants = ["7", "8", "acme"].map(common::tenant);
     for tenant in tenants.iter().cycle().take(300) {
         cache.get(&root, Scope::Tenant(tenant));
@@ -153,7 +153,7 @@ fn a_subkey_is_derived_once() {
 fn after_clear_a_replaced_key_of_the_same_id_is_used() {
     let mut replaced = common::root(2);
     replaced.id = 1;
-    let mut cache = SubkeyCache::new();
+    let mut cache = SubkeyCache::<Subkey>::new();
     let old = *cache.get(&common::root(1), Scope::Shared).check();
     cache.clear();
     assert_eq!(cache.len(), 0);

@@ -7,6 +7,7 @@ Nothing here is shared with the Rust code, which core/tests/format_vectors.rs ho
 vector, write down its inputs: the line that fails shows the bytes that are missing. Needs the package `cryptography`.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -80,6 +81,24 @@ def checks(document):
     for vector in vectors["refused_texts"]:
         found = refusal(reader, lambda: reader["from_stored"](vector["text"]))
         yield vector["name"], [] if found == vector["error"] else [f"{found}, not {vector['error']}"]
+
+
+    for vector in vectors["tokens"]:
+        keyed = keyring, vector["key_id"]
+        found = {
+            "hash": (value := reader["hash_token"](*keyed, vector["token"], vector["purpose"])).hex(),
+            "text": reader["hash_to_text"](value),
+            "sha256": (digest := hashlib.sha256(vector["token"].encode()).digest()).hex(),
+            "hash_of_sha256": reader["hash_of_sha256"](*keyed, digest, vector["purpose"]).hex(),
+        }
+        yield vector["name"], [
+            f"{field} is {bytes_found}, not {vector[field]}"
+            for field, bytes_found in found.items() if bytes_found != vector[field]
+        ]
+
+    for vector in vectors["check_digits"]:
+        found = reader["check_digits_ok"](vector["token"])
+        yield f"check digits of '{vector['token']}'", [] if found == vector["ok"] else [f"{found}"]
 
 
 def main(path):

@@ -6,7 +6,9 @@ mod common;
 
 use std::collections::HashMap;
 
-use cordon_core::{Envelope, Error, KeyId, Keyring, Kind, Purpose, Scope, Subkey, TenantId, stored_form};
+use cordon_core::{
+    Envelope, Error, KeyId, Keyring, Kind, MacKey, Purpose, Scope, Subkey, TenantId, TokenHash, stored_form, token,
+};
 use serde::Deserialize;
 
 const DOCUMENT: &str = include_str!("../../docs/FORMAT.md");
@@ -19,6 +21,30 @@ struct Vectors {
     values: Vec<Value>,
     refused_values: Vec<RefusedValue>,
     refused_texts: Vec<RefusedText>,
+    tokens: Vec<Token>,
+    check_digits: Vec<CheckDigits>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Token {
+    name: String,
+    key_id: KeyId,
+    purpose: String,
+    token: String,
+    #[serde(with = "hex")]
+    hash: Vec<u8>,
+    text: String,
+    sha256: String,
+    #[serde(with = "hex")]
+    hash_of_sha256: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckDigits {
+    token: String,
+    ok: bool,
 }
 
 /// `info` and `subkey` never leave the crate; the script checks them, and `message_key`.
@@ -180,5 +206,34 @@ fn the_vectors_cover_every_shape_of_tenant_and_every_error() {
     assert!(tenants().flatten().any(|tenant| !tenant.is_ascii()));
     for error in ["altered", "unknown version", "other tenant", "unknown key", "other purpose", "disabled key"] {
         assert!(vectors.refused_values.iter().any(|vector| vector.error == error), "{error}");
+    }
+}
+
+#[test]
+fn tokens_have_the_documented_hashes() {
+    let vectors = vectors();
+    let ring = keyring(&vectors);
+    for vector in &vectors.tokens {
+        let root = ring.usable(vector.key_id, Purpose::Token).expect("a key of the vectors");
+        let key = MacKey::derive(root, Scope::Shared);
+        let (purpose, presented) = (vector.purpose.as_bytes(), vector.token.as_bytes());
+        let hash = TokenHash::of_token(&key, purpose, presented).expect("not empty");
+        assert_eq!(hash.as_bytes().as_slice(), vector.hash, "{}", vector.name);
+        assert_eq!(hash.to_text(), vector.text.as_bytes(), "{}", vector.name);
+        assert_eq!(TokenHash::from_text(vector.text.as_bytes()), Ok(hash), "{}", vector.name);
+        let digest = token::sha256_from_hex(vector.sha256.as_bytes()).expect("hexadecimal");
+        assert_eq!(digest, token::sha256(presented), "{}", vector.name);
+        let imported = TokenHash::of_sha256(&key, purpose, &digest);
+        assert_eq!(imported.as_bytes().as_slice(), vector.hash_of_sha256, "{}", vector.name);
+        for hash in [hash, imported] {
+            assert_eq!(hash.matches(&key, purpose, presented), Ok(true), "{}", vector.name);
+        }
+    }
+}
+
+#[test]
+fn tokens_have_the_documented_check_digits() {
+    for vector in &vectors().check_digits {
+        assert_eq!(token::checksum_ok(vector.token.as_bytes()), vector.ok, "{}", vector.token);
     }
 }

@@ -1,7 +1,12 @@
 //! Errors as SQL sees them: one SQLSTATE, message and hint for each.
 
+use core::ffi::c_void;
+
 use cordon_core::{Error, keyring::ChangeFault, keyring_file::FileFault};
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys::panic::ErrorReport};
+use pgrx::{
+    PgLogLevel, PgSqlErrorCode,
+    pg_sys::{self, panic::ErrorReport},
+};
 
 use super::tenant_setting;
 
@@ -85,6 +90,7 @@ impl Failure {
 
     /// Raises the error. Rust's destructors run.
     pub fn raise(self) -> ! {
+        forget_copied_value();
         self.report().report(PgLogLevel::ERROR);
         unreachable!("reporting at ERROR does not return")
     }
@@ -230,6 +236,26 @@ impl Failure {
     }
 }
 
+/// COPY adds to each error the value at fault, as its context: what was to be sealed or hashed. Its line goes with it.
+fn forget_copied_value() {
+    // SAFETY: variables of this process. The context is on the stack of COPY, which is running while it is linked. An
+    // error takes the list back to what it was where the error is caught.
+    unsafe {
+        let context = pg_sys::error_context_stack;
+        let of_copy: unsafe extern "C-unwind" fn(*mut c_void) = CopyFromErrorCallback;
+        if let Some(context) = context.as_ref()
+            && context.callback.is_some_and(|callback| callback as usize == of_copy as usize)
+        {
+            pg_sys::error_context_stack = context.previous;
+        }
+    }
+}
+
+unsafe extern "C-unwind" {
+    /// As in `commands/copy.h`.
+    fn CopyFromErrorCallback(state: *mut c_void);
+}
+
 fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
     use PgSqlErrorCode as Code;
     match error {
@@ -270,6 +296,25 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
         Error::MalformedStoredForm => (
             Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
             "The stored form is cordon1: and base64url; compare the value with the dump that it comes from.",
+        ),
+        Error::NotTokenHash => (
+            Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            "A column of type token_hash holds hashes only. Hash the token: cordon.hash_token(…).",
+        ),
+        Error::EmptyToken => (
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            "Check the parameter that it comes from: an empty token is nobody's.",
+        ),
+        Error::TokenPrefix => (
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            "At most 32 letters, digits and underscores of ASCII; the underscore after it is added.",
+        ),
+        Error::NotGenerated => {
+            (Code::ERRCODE_INVALID_PARAMETER_VALUE, "cordon.token_checksum_ok(…) tells such tokens from others.")
+        }
+        Error::NotSha256 => (
+            Code::ERRCODE_INVALID_PARAMETER_VALUE,
+            "Give 64 hexadecimal digits, or 32 bytes as bytea: what the table holds as the SHA-256 of a token.",
         ),
         Error::NoRandomness => (Code::ERRCODE_SYSTEM_ERROR, "Check the operating system: getrandom(2) failed."),
         // Of a value that cannot be trusted, the worst is assumed.

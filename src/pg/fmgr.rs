@@ -3,7 +3,7 @@
 
 use core::ffi::{CStr, c_char};
 
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
 
 use super::varlena::Varlena;
 
@@ -23,6 +23,28 @@ impl Args {
     pub fn varlena(&self, at: usize) -> Varlena<'_> {
         // SAFETY: such an argument is a pointer to a varlena that lives as long as the call.
         unsafe { Varlena::detoast(self.datum(at)) }
+    }
+
+    /// At least the first `len` bytes of such an argument, when it has as many.
+    pub fn varlena_prefix(&self, at: usize, len: usize) -> Varlena<'_> {
+        // SAFETY: as above.
+        unsafe { Varlena::prefix(self.datum(at), len) }
+    }
+
+    /// The argument at `at`, which SQL declares as bigint.
+    pub fn int8(&self, at: usize) -> i64 {
+        self.datum(at).value() as i64
+    }
+
+    /// The argument at `at` of a btree's sort support function, which SQL declares as internal.
+    pub fn sort_support(&self, at: usize) -> pg_sys::SortSupport {
+        self.datum(at).cast_mut_ptr()
+    }
+
+    /// The type of the elements of the array that SQL declares as the result.
+    pub fn element_of_result(&self) -> Oid {
+        // SAFETY: `new` was given a valid call; the rest are lookups in the system catalogs.
+        unsafe { pg_sys::get_element_type(pg_sys::get_func_rettype((*(*self.0).flinfo).fn_oid)) }
     }
 
     /// The argument at `at`, which SQL declares as cstring.

@@ -21,7 +21,7 @@ use pgrx::{
 
 use super::{
     error::{Failure, NoKeyring},
-    sealing, settings,
+    keys, settings,
 };
 
 /// Whether the postmaster loaded the library, and so ran the command if there is one. Inherited by its children.
@@ -125,7 +125,7 @@ pub fn load_at_preload() {
             }
         }
     };
-    sealing::set_keyring(loaded);
+    keys::set_keyring(loaded);
 }
 
 /// Writes a new keyring file, and returns its path.
@@ -174,7 +174,7 @@ fn data_directory() -> &'static Path {
 
 /// Uses the keyring here, and makes the server's other processes read it.
 fn publish(ring: Keyring) {
-    sealing::replace_keyring(ring);
+    keys::replace_keyring(ring);
     // What pg_reload_conf() does. SAFETY: the postmaster is this process's parent. Should the signal fail, the others
     // read the file at the next reload or when they meet the new key.
     unsafe { libc::kill(pg_sys::PostmasterPid, libc::SIGHUP) };

@@ -14,15 +14,28 @@ pub fn with_text<T>(message: pg_sys::StringInfo, f: impl FnOnce(&[u8]) -> Result
     // SAFETY: PostgreSQL passes a receive function a message whose cursor is within its data.
     unsafe {
         let (len, cursor) = ((*message).len, (*message).cursor);
-        let rest = usize::try_from(len - cursor).unwrap_or_default();
-        let bytes = slice::from_raw_parts((*message).data.offset(cursor as isize).cast::<u8>(), rest);
-        if encoding::check_utf8_from_client(bytes)? {
-            (*message).cursor = len;
-            return f(bytes);
+        if encoding::check_utf8_from_client(unread(message))? {
+            return f(rest(message));
         }
         let mut converted_len: c_int = 0;
         let converted = pg_sys::pq_getmsgtext(message, len - cursor, &raw mut converted_len);
         f(slice::from_raw_parts(converted.cast::<u8>(), usize::try_from(converted_len).unwrap_or_default()))
+    }
+}
+
+/// The rest of the message, which counts as read then.
+pub fn rest<'a>(message: pg_sys::StringInfo) -> &'a [u8] {
+    let bytes = unread(message);
+    // SAFETY: as above.
+    unsafe { (*message).cursor = (*message).len };
+    bytes
+}
+
+fn unread<'a>(message: pg_sys::StringInfo) -> &'a [u8] {
+    // SAFETY: as above; the message lives as long as the call.
+    unsafe {
+        let len = usize::try_from((*message).len - (*message).cursor).unwrap_or_default();
+        slice::from_raw_parts((*message).data.offset((*message).cursor as isize).cast::<u8>(), len)
     }
 }
 

@@ -1,12 +1,16 @@
 //! What binds the core to a running PostgreSQL. The only module with unsafe code.
 #![allow(unsafe_code, reason = "PostgreSQL's API is C")]
 
+pub mod array;
 pub mod cell;
+pub mod comparison;
 pub mod encoding;
 pub mod error;
 pub mod fmgr;
 pub mod keyring;
+pub mod keys;
 pub mod literals;
+pub mod log;
 pub mod message;
 pub mod role;
 pub mod sealing;

@@ -4,7 +4,7 @@ use core::{ffi::c_void, ptr};
 
 use pgrx::pg_sys;
 
-use super::{literals, sealing, tenant};
+use super::{keys, literals, tenant};
 
 /// Asks to be called. Once a process.
 pub fn install_callback() {
@@ -21,5 +21,5 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     }
     literals::forget_input();
     tenant::thaw();
-    sealing::erase_stack();
+    keys::erase_stack();
 }

@@ -28,18 +28,30 @@ impl Varlena<'_> {
     /// # Safety
     /// `datum` must point to a varlena that lives for the lifetime chosen.
     pub unsafe fn detoast(datum: Datum) -> Self {
+        // SAFETY: by this function's contract.
+        unsafe { Self::fetch(datum, |value| pg_sys::pg_detoast_datum_packed(value)) }
+    }
+
+    /// At least the first `len` bytes of the value: all of it when it is in memory, else no more than is needed.
+    ///
+    /// # Safety
+    /// As [`Self::detoast`].
+    pub unsafe fn prefix(datum: Datum, len: usize) -> Self {
+        let len = i32::try_from(len).unwrap_or(i32::MAX);
+        // SAFETY: by this function's contract.
+        unsafe { Self::fetch(datum, |value| pg_sys::pg_detoast_datum_slice(value, 0, len)) }
+    }
+
+    /// # Safety
+    /// As [`Self::detoast`]; `detoast` must return its argument or a copy of it or of its beginning.
+    unsafe fn fetch(datum: Datum, detoast: impl FnOnce(*mut pg_sys::varlena) -> *mut pg_sys::varlena) -> Self {
         let original = datum.cast_mut_ptr::<pg_sys::varlena>();
         // SAFETY: a varlena by this function's contract, so its first byte tells its form.
         let in_place = unsafe {
             pgrx::varlena::varatt_is_4b_u(original)
                 || (pgrx::varlena::varatt_is_1b(original) && !pgrx::varlena::varatt_is_1b_e(original))
         };
-        let value = if in_place {
-            original
-        } else {
-            // SAFETY: as above.
-            unsafe { pg_sys::pg_detoast_datum_packed(original) }
-        };
+        let value = if in_place { original } else { detoast(original) };
         Self { value, copied: value != original, lifetime: PhantomData }
     }
 

@@ -10,7 +10,7 @@ use crate::{
         error::Failure,
         fmgr::Args,
         literals::{self, InputFunction},
-        message, sealing, tenant, text_form,
+        log, message, sealing, tenant, text_form,
         varlena::{MakeOutput, Output},
     },
 };
@@ -132,6 +132,7 @@ fn key_id(args: Args) -> Result<Datum, Failure> {
 
 /// A value from its text form in this session.
 fn parse<T: EncryptedType>(text: &[u8]) -> Result<Output, Failure> {
+    log::note_secret();
     if text_form::is_stored() {
         let (body, len) = stored_form::body(text)?;
         let mut output = Output::varlena(len)?;

@@ -6,8 +6,8 @@ use pgrx::{PgLogLevel, PgSqlErrorCode, iter::TableIterator, name, pg_extern, pg_
 use crate::pg::{
     error::{Failure, or_raise},
     keyring,
+    keys::with_keys,
     role::is_superuser,
-    sealing,
 };
 
 /// Writes a new keyring file and returns its path. Refuses to overwrite one.
@@ -64,7 +64,7 @@ fn keyring_keys() -> TableIterator<
         let created_at = key.created_at.as_str().to_owned();
         (i64::from(key.id), key.purpose.name(), key.status.name(), created_at, key.fingerprint())
     };
-    let rows: Vec<_> = or_raise(sealing::with_keyring(|ring| ring.keys().iter().map(row).collect()));
+    let rows: Vec<_> = or_raise(with_keys(|keys| keys.keyring().map(|ring| ring.keys().iter().map(row).collect())));
     TableIterator::new(rows)
 }
 

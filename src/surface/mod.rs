@@ -3,3 +3,4 @@
 pub mod encrypted_types;
 mod keyring;
 mod tenant;
+mod tokens;

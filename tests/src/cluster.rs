@@ -70,7 +70,7 @@ impl Cluster {
         let preload = if settings.preload { "pg_cordon" } else { "" };
         cluster.configure(&format!(
             "listen_addresses = ''\nunix_socket_directories = '{}'\nfsync = off\nmax_connections = 50\n\
-             shared_preload_libraries = '{preload}'\nlog_min_messages = log\n{}\n",
+             shared_preload_libraries = '{preload}'\nlog_min_messages = warning\n{}\n",
             cluster.directory.display(),
             settings.configuration
         ));

@@ -96,6 +96,9 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
         ),
         ("info", "index_not_leakproof", "account_upper_idx", "CREATE INDEX ON account (upper(name))"),
         ("info", "index_not_leakproof", "account_body_idx", "CREATE INDEX ON account (body)"),
+        ("error", "token_store_open", "cordon.token", "DROP POLICY cordon_floor ON cordon.token"),
+        ("error", "token_store_open", "cordon.token", "ALTER TABLE cordon.token NO FORCE ROW LEVEL SECURITY"),
+        ("warning", "token_store_writable", "cordon.token", "GRANT SELECT, UPDATE ON cordon.token TO app"),
         ("warning", "superuser", "rogue", "CREATE ROLE rogue LOGIN SUPERUSER"),
         ("warning", "bypasses_row_security", "batch", "CREATE ROLE batch LOGIN BYPASSRLS"),
         (

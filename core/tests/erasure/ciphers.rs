@@ -1,6 +1,8 @@
 //! What is left on the stack by each function that handles a key.
 
-use cordon_core::{Envelope, Error, Kind, NONCE_LEN, Scope, Subkey, SubkeyCache, TenantId, envelope, erase_stack};
+use cordon_core::{
+    Envelope, Error, Kind, MacKey, NONCE_LEN, Scope, Subkey, SubkeyCache, TenantId, envelope, erase_stack,
+};
 use xaes_256_gcm::{
     Xaes256Gcm,
     aead::{AeadInOut, KeyInit, inout::InOutBuf},
@@ -104,7 +106,7 @@ fn deriving_leaves_no_key_on_the_stack() {
 #[cfg_attr(debug_assertions, ignore = "the dev profile copies at each move; the release profile is what is shipped")]
 fn filling_the_cache_leaves_no_key_on_the_stack() {
     let (secrets, root, tenant) = (secrets_of_derivation("7"), common::root(1), tenant());
-    let mut cache = SubkeyCache::new();
+    let mut cache = SubkeyCache::<Subkey>::new();
     let (stack, check) = left_on_the_stack(|| apart(|| *cache.get(&root, Scope::Tenant(&tenant)).check()));
     assert_eq!(check, *common::subkey_of("7").check());
     assert_eq!(secrets.found_in(&stack), []);
@@ -115,9 +117,9 @@ fn filling_the_cache_leaves_no_key_on_the_stack() {
 fn evicting_from_the_cache_leaves_neither_the_old_nor_the_new_key_on_the_stack() {
     let (secrets, root, tenant) =
         (secrets_of_derivation("7").and(secrets_of_derivation("1000")), common::root(1), tenant());
-    let mut cache = SubkeyCache::new();
+    let mut cache = SubkeyCache::<Subkey>::new();
     // The first victim is the key that came first.
-    for number in (1000..).take(SubkeyCache::CAPACITY) {
+    for number in (1000..).take(SubkeyCache::<Subkey>::CAPACITY) {
         cache.get(&root, Scope::Tenant(&common::tenant(&number.to_string())));
     }
     let (stack, check) = left_on_the_stack(|| apart(|| *cache.get(&root, Scope::Tenant(&tenant)).check()));
@@ -131,6 +133,25 @@ fn dropping_a_subkey_leaves_no_key_on_the_stack() {
     let (secrets, subkey) = (secrets_of_derivation("7"), Box::new(common::subkey_of("7")));
     let (stack, ()) = left_on_the_stack(|| apart(|| drop(subkey)));
     assert_eq!(secrets.found_in(&stack), []);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "the dev profile copies at each move; the release profile is what is shipped")]
+fn hashing_a_token_leaves_no_key_on_the_stack() {
+    let secrets =
+        secrets_of_derivation("7").and(Secrets::of_mac(&subkey(&common::material(1), Scope::Tenant(&tenant()))));
+    let (root, tenant) = (common::root(1), tenant());
+    let (stack, key) = left_on_the_stack(|| Box::new(MacKey::derive(&root, Scope::Tenant(&tenant))));
+    assert_eq!(secrets.found_in(&stack), [], "deriving");
+    let mac = key.mac(&[b"a message"]);
+    for (what, message) in [("short", vec![b'g'; 40]), ("long", vec![b'g'; 5000])] {
+        let (stack, _) = left_on_the_stack(|| apart(|| key.mac(&[&message])));
+        assert_eq!(secrets.found_in(&stack), [], "hashing, {what}");
+        let (stack, _) = left_on_the_stack(|| apart(|| key.verify(&[&message], &mac)));
+        assert_eq!(secrets.found_in(&stack), [], "checking, {what}");
+    }
+    let (stack, ()) = left_on_the_stack(|| apart(|| drop(key)));
+    assert_eq!(secrets.found_in(&stack), [], "dropping");
 }
 
 /// Proves that the tests above would notice: the same cipher, used as it comes.

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use cordon_core::{Scope, Subkey, SubkeyCache};
+use cordon_core::{MacKey, Scope, Subkey, SubkeyCache};
 
 use crate::{
     common,
@@ -30,6 +30,18 @@ fn a_dropped_subkey_leaves_none_of_its_key_schedule() {
 }
 
 #[test]
+fn a_dropped_mac_key_leaves_none_of_its_pads() {
+    let tenant = common::tenant("7");
+    let secrets = Secrets::of_mac(&subkey(&common::material(1), Scope::Tenant(&tenant)));
+    let mut place = place::<MacKey>();
+    place.write(MacKey::derive(&common::root(1), Scope::Tenant(&tenant)));
+    assert_ne!(secrets.found_in(&bytes_of(&place)), [], "the test does not know what the pads look like");
+    // SAFETY: just written, and not used again.
+    unsafe { ptr::drop_in_place(place.as_mut_ptr()) };
+    assert_eq!(secrets.found_in(&bytes_of(&place)), []);
+}
+
+#[test]
 fn two_dropped_subkeys_differ_in_their_public_check_alone() {
     let ((before_one, one), (before_other, other)) = (before_and_after("7"), before_and_after("8"));
     let differences = |one: &[u8], other: &[u8]| one.iter().zip(other).filter(|(one, other)| one != other).count();
@@ -46,8 +58,8 @@ fn a_boxed_subkey_and_a_cleared_cache_free_no_memory_that_holds_a_key() {
     let boxed = Box::new(common::subkey_of("7"));
     assert_eq!(finds_in_freed_memory(&key, || drop(boxed)).0, 0, "box");
 
-    let mut cache = SubkeyCache::new();
-    for number in (0..=SubkeyCache::CAPACITY).rev() {
+    let mut cache = SubkeyCache::<Subkey>::new();
+    for number in (0..=SubkeyCache::<Subkey>::CAPACITY).rev() {
         cache.get(&root, Scope::Tenant(&common::tenant(&number.to_string())));
     }
     let (finds, check) = finds_in_freed_memory(&key, || *cache.get(&root, Scope::Tenant(&tenant)).check());

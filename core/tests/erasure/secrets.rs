@@ -49,17 +49,15 @@ impl Secrets {
         let mut secrets = Self::of_subkey(&subkey(root, scope));
         secrets.add("root key", root);
         secrets.add("extracted key", &extracted);
-        for (pad, name) in [(0x36, "inner HMAC key"), (0x5C, "outer HMAC key")] {
-            let mut block = [pad; 64];
-            block.iter_mut().zip(extracted).for_each(|(byte, key)| *byte ^= key);
-            secrets.add(name, &block[..32]);
-            let mut state = SHA256_INITIAL;
-            compress256(&mut state, &[block]);
-            secrets.add(name, &state.map(u32::to_ne_bytes).concat());
-            // As the SHA extensions of x86 hold it: the words in reverse.
-            state.reverse();
-            secrets.add(name, &state.map(u32::to_ne_bytes).concat());
-        }
+        secrets.add_hmac(&extracted);
+        secrets
+    }
+
+    /// What a [`cordon_core::MacKey`] is made of.
+    pub fn of_mac(key: &[u8; 32]) -> Self {
+        let mut secrets = Self::default();
+        secrets.add("key", key);
+        secrets.add_hmac(key);
         secrets
     }
 
@@ -86,6 +84,21 @@ impl Secrets {
     pub fn add(&mut self, name: &'static str, secret: &[u8]) {
         let parts = secret.windows(PART).map(|part| part.try_into().expect("a window of that size"));
         self.0.extend(parts.filter(is_random).map(|part| (part, name)));
+    }
+
+    /// Adds a key as HMAC-SHA256 holds it.
+    fn add_hmac(&mut self, key: &[u8; 32]) {
+        for (pad, name) in [(0x36, "inner HMAC key"), (0x5C, "outer HMAC key")] {
+            let mut block = [pad; 64];
+            block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+            self.add(name, &block[..32]);
+            let mut state = SHA256_INITIAL;
+            compress256(&mut state, &[block]);
+            self.add(name, &state.map(u32::to_ne_bytes).concat());
+            // As the SHA extensions of x86 hold it: the words in reverse.
+            state.reverse();
+            self.add(name, &state.map(u32::to_ne_bytes).concat());
+        }
     }
 
     /// Adds what a cipher keeps in memory of a key, however it keeps it: all that is not there for another key.

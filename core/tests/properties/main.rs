@@ -11,6 +11,7 @@ mod keyring;
 mod sealed_value;
 mod stored_form;
 mod tenant;
+mod token;
 
 use proptest::{
     collection::vec,
