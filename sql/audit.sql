@@ -379,7 +379,8 @@ BEGIN
     END IF;
     FOR old IN SELECT k.id FROM cordon.keyring k WHERE k.purpose = 'encryption' AND k.status = 'enabled' LOOP
         FOR col IN
-            SELECT a.attrelid::regclass AS relation, a.attname AS name, t.typname = 'encrypted_text' AS is_tenant_bound,
+            SELECT a.attrelid::regclass AS relation, a.attname AS name, t.typname LIKE 'encrypted\_text%' AS is_tenant_bound,
+                   CASE WHEN t.typname LIKE '%\_eq' THEN 'encrypt_eq' ELSE 'encrypt' END AS encrypt,
                    x.tenant_column
             FROM pg_attribute a
             JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.relpersistence <> 't'
@@ -397,13 +398,14 @@ BEGIN
                     format('Values are sealed under key %s, which is not primary any more.', old.id),
                     CASE
                         WHEN NOT col.is_tenant_bound THEN
-                            format('UPDATE %s SET %I = cordon.encrypt(cordon.decrypt(%2$I)) WHERE cordon.key_id(%2$I) = %3$s',
-                                   col.relation, col.name, old.id)
+                            format('UPDATE %s SET %I = cordon.%I(cordon.decrypt(%2$I)) WHERE cordon.key_id(%2$I) = %4$s',
+                                   col.relation, col.name, col.encrypt, old.id)
                         WHEN col.tenant_column IS NULL THEN
                             '-- as each tenant: update the column with its own text'
                         ELSE
-                            format('UPDATE %s SET %I = cordon.encrypt(cordon.decrypt(%2$I, %3$I::text), %3$I::text) '
-                                   'WHERE cordon.key_id(%2$I) = %4$s', col.relation, col.name, col.tenant_column, old.id)
+                            format('UPDATE %s SET %I = cordon.%5$I(cordon.decrypt(%2$I, %3$I::text), %3$I::text) '
+                                   'WHERE cordon.key_id(%2$I) = %4$s', col.relation, col.name, col.tenant_column, old.id,
+                                   col.encrypt)
                     END)::cordon.finding;
             END IF;
         END LOOP;

@@ -1,7 +1,8 @@
 //! Sealed values, format version 1:
 //!
 //! ```text
-//! version u8 = 1 ‖ kind u8 ‖ key_id u32 BE ‖ tenant_check [4] ‖ nonce [24] ‖ ciphertext ‖ tag [16]
+//! version u8 = 1 ‖ kind u8 ‖ key_id u32 BE ‖ tenant_check [4]
+//!     ‖ (kinds with equality only: search_key_id u32 BE ‖ search_tag [16]) ‖ nonce [24] ‖ ciphertext ‖ tag [16]
 //! ```
 //!
 //! with XAES-256-GCM (<https://c2sp.org/XAES-256-GCM>) over the plaintext, and every byte before the nonce as
@@ -10,24 +11,30 @@
 use xaes_256_gcm::aead::inout::InOutBuf;
 
 use crate::{
-    Error, KeyId, NONCE_LEN, Nonce, Subkey,
+    Error, KeyId, MacKey, NONCE_LEN, Nonce, Subkey,
     subkey::{CHECK_LEN, TAG_LEN},
 };
 
 /// The format version that this library writes, and the only one it reads.
 pub const VERSION: u8 = 1;
 
-/// Bytes before the nonce.
+/// Bytes before the nonce, or before the search tag where there is one.
 const HEADER_LEN: usize = 2 + size_of::<KeyId>() + CHECK_LEN;
 
-/// Bytes that a sealed value has beyond its plaintext.
-pub const OVERHEAD: usize = HEADER_LEN + NONCE_LEN + TAG_LEN;
+/// Bytes of a search tag's key id and the tag.
+const SEARCH_LEN: usize = size_of::<KeyId>() + SEARCH_TAG_LEN;
+
+/// Bytes of a search tag: half of an HMAC-SHA256, enough that no two texts that anybody finds have the same.
+pub const SEARCH_TAG_LEN: usize = 16;
+
+/// Bytes at the start of a value that [`comparison_key`] looks at.
+pub const COMPARED_LEN: usize = HEADER_LEN + SEARCH_LEN;
 
 /// Longest plaintext, in bytes: 512 MiB. PostgreSQL allocates at most 1 GiB at once, and the stored form, a third
 /// longer than the bytes, has to fit or the value could not be dumped.
 pub const MAX_PLAINTEXT: usize = 512 << 20;
 
-/// What a value is sealed as. The byte is bit 0: shared.
+/// What a value is sealed as. The byte has bit 0 for shared and bit 1 for equality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -35,36 +42,112 @@ pub enum Kind {
     Tenant = 0,
     /// For the database: `shared_encrypted_text`.
     Shared = 1,
+    /// For one tenant, to be compared: `encrypted_text_eq`.
+    TenantEq = 2,
+    /// For the database, to be compared: `shared_encrypted_text_eq`.
+    SharedEq = 3,
+}
+
+impl Kind {
+    /// Whether values carry a search tag, by which they are compared.
+    #[must_use]
+    pub const fn has_equality(self) -> bool {
+        matches!(self, Self::TenantEq | Self::SharedEq)
+    }
+
+    /// Bytes that a sealed value has beyond its plaintext.
+    #[must_use]
+    pub const fn overhead(self) -> usize {
+        self.header_len() + NONCE_LEN + TAG_LEN
+    }
+
+    const fn header_len(self) -> usize {
+        if self.has_equality() { HEADER_LEN + SEARCH_LEN } else { HEADER_LEN }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Tenant),
+            1 => Some(Self::Shared),
+            2 => Some(Self::TenantEq),
+            3 => Some(Self::SharedEq),
+            _ => None,
+        }
+    }
+}
+
+/// By which equal plaintexts of one scope are known: the first 16 bytes of HMAC-SHA256(search key, plaintext), and the id
+/// of the search key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchTag {
+    key_id: KeyId,
+    tag: [u8; SEARCH_TAG_LEN],
+}
+
+impl SearchTag {
+    /// The tag of a plaintext.
+    #[must_use]
+    pub fn of(key: &MacKey, plaintext: &[u8]) -> Self {
+        let mut tag = [0; SEARCH_TAG_LEN];
+        tag.copy_from_slice(&key.mac(&[plaintext])[..SEARCH_TAG_LEN]);
+        Self { key_id: key.key_id(), tag }
+    }
+}
+
+/// The bytes by which a value with equality is compared, given at least its first [`COMPARED_LEN`]: its search tag. Of
+/// anything else it is all that there is, so that damaged values are equal to themselves alone and cause no error.
+#[must_use]
+pub fn comparison_key(start: &[u8]) -> &[u8] {
+    match (start, start.get(HEADER_LEN + size_of::<KeyId>()..COMPARED_LEN)) {
+        ([VERSION, 2 | 3, ..], Some(tag)) => tag,
+        _ => start,
+    }
 }
 
 /// Length of the sealed value of a plaintext of `plaintext_len` bytes.
 ///
 /// # Errors
 /// [`Error::TooLong`] beyond [`MAX_PLAINTEXT`].
-pub const fn sealed_len(plaintext_len: usize) -> Result<usize, Error> {
+pub const fn sealed_len(kind: Kind, plaintext_len: usize) -> Result<usize, Error> {
     if plaintext_len > MAX_PLAINTEXT {
         return Err(Error::TooLong);
     }
-    Ok(plaintext_len + OVERHEAD)
+    Ok(plaintext_len + kind.overhead())
 }
 
 /// Seals `plaintext` into `out`, which must be [`sealed_len`] bytes long. The nonce must be fresh from a
-/// [`crate::NonceSource`].
+/// [`crate::NonceSource`]; `search_tag` must be that of the plaintext, for a kind with equality.
 ///
 /// # Errors
-/// [`Error::TooLong`] when `out` has another length. Then `out` holds nothing of the plaintext.
-pub fn seal(subkey: &Subkey, kind: Kind, nonce: &Nonce, plaintext: &[u8], out: &mut [u8]) -> Result<(), Error> {
-    if sealed_len(plaintext.len())? != out.len() {
+/// [`Error::TooLong`] when `out` has another length, [`Error::OtherKind`] when the kind and the tag do not go together.
+/// Then `out` holds nothing of the plaintext.
+pub fn seal(
+    subkey: &Subkey,
+    kind: Kind,
+    search_tag: Option<&SearchTag>,
+    nonce: &Nonce,
+    plaintext: &[u8],
+    out: &mut [u8],
+) -> Result<(), Error> {
+    if sealed_len(kind, plaintext.len())? != out.len() {
         return Err(Error::TooLong);
     }
-    let (header, rest) = out.split_at_mut(HEADER_LEN);
+    if kind.has_equality() != search_tag.is_some() {
+        return Err(Error::OtherKind);
+    }
+    let (header, rest) = out.split_at_mut(kind.header_len());
     let (nonce_field, rest) = rest.split_at_mut(NONCE_LEN);
     let (ciphertext, tag_field) = rest.split_at_mut(plaintext.len());
 
     header[0] = VERSION;
     header[1] = kind as u8;
     header[2..6].copy_from_slice(&subkey.key_id().to_be_bytes());
-    header[6..].copy_from_slice(subkey.check());
+    header[6..HEADER_LEN].copy_from_slice(subkey.check());
+    if let Some(search) = search_tag {
+        let (key_id, tag) = header[HEADER_LEN..].split_at_mut(size_of::<KeyId>());
+        key_id.copy_from_slice(&search.key_id.to_be_bytes());
+        tag.copy_from_slice(&search.tag);
+    }
     nonce_field.copy_from_slice(nonce);
     let buffer = InOutBuf::new(plaintext, ciphertext).map_err(|_| Error::TooLong)?;
     let tag = subkey.encrypt(nonce, header, buffer)?;
@@ -75,7 +158,7 @@ pub fn seal(subkey: &Subkey, kind: Kind, nonce: &Nonce, plaintext: &[u8], out: &
 /// A sealed value whose fields have been found. Its tag has not been checked: [`Envelope::open`] does.
 #[derive(Clone, Copy)]
 pub struct Envelope<'a> {
-    header: &'a [u8; HEADER_LEN],
+    header: &'a [u8],
     nonce: &'a Nonce,
     ciphertext: &'a [u8],
     tag: &'a [u8; TAG_LEN],
@@ -93,17 +176,13 @@ impl<'a> Envelope<'a> {
             Some(&VERSION) => {}
             Some(&version) => return Err(Error::UnknownVersion(version)),
         }
-        let (header, rest) = bytes.split_first_chunk().ok_or(Error::Corrupted)?;
+        let kind = bytes.get(1).and_then(|byte| Kind::from_byte(*byte)).ok_or(Error::Corrupted)?;
+        let (header, rest) = bytes.split_at_checked(kind.header_len()).ok_or(Error::Corrupted)?;
         let (nonce, rest) = rest.split_first_chunk().ok_or(Error::Corrupted)?;
         let (ciphertext, tag) = rest.split_last_chunk().ok_or(Error::Corrupted)?;
         if ciphertext.len() > MAX_PLAINTEXT {
             return Err(Error::Corrupted);
         }
-        let kind = match header[1] {
-            0 => Kind::Tenant,
-            1 => Kind::Shared,
-            _ => return Err(Error::Corrupted),
-        };
         Ok(Self { header, nonce, ciphertext, tag, kind })
     }
 
@@ -116,8 +195,15 @@ impl<'a> Envelope<'a> {
     /// The root key it was sealed under.
     #[must_use]
     pub const fn key_id(&self) -> KeyId {
-        let [_, _, a, b, c, d, ..] = *self.header;
+        let [_, _, a, b, c, d, ..] = *self.header else { unreachable!() };
         KeyId::from_be_bytes([a, b, c, d])
+    }
+
+    /// The search key that its tag was made with; `None` for a kind without equality.
+    #[must_use]
+    pub const fn search_key_id(&self) -> Option<KeyId> {
+        let [_, _, _, _, _, _, _, _, _, _, a, b, c, d, ..] = *self.header else { return None };
+        Some(KeyId::from_be_bytes([a, b, c, d]))
     }
 
     /// Length of the plaintext in bytes.
@@ -134,7 +220,7 @@ impl<'a> Envelope<'a> {
     /// `out` is as it was.
     pub fn open(&self, subkey: &Subkey, out: &mut [u8]) -> Result<(), Error> {
         // Not secret, so compared as it is: it stands in the clear before the ciphertext.
-        if self.header[6..] != *subkey.check() {
+        if self.header[6..HEADER_LEN] != *subkey.check() {
             return Err(Error::OtherTenant);
         }
         let buffer = InOutBuf::new(self.ciphertext, out).map_err(|_| Error::Corrupted)?;

@@ -24,7 +24,7 @@ mod timestamp;
 pub mod token;
 
 pub use cache::{Derived, SubkeyCache};
-pub use envelope::{Envelope, Kind};
+pub use envelope::{Envelope, Kind, SearchTag};
 pub use error::Error;
 pub use keyring::{Key, KeyId, Keyring, Purpose, Status};
 pub use mac::{MAC_LEN, MacKey};

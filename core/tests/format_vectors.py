@@ -27,9 +27,17 @@ def sealed_with(reader, vector, keyring):
     key, check = reader["subkey"](root, vector["tenant"])
     message_key = reader["message_key"](key, nonce)
     kind = 1 if vector["tenant"] is None else 0
+    search = {}
+    if "search_key_id" in vector:
+        kind |= 2
+        tag = reader["search_tag"](keyring, vector["search_key_id"], vector["tenant"], vector["plaintext"])
+        search = {"search_tag": tag.hex()}
     header = bytes([1, kind]) + vector["key_id"].to_bytes(4, "big") + check
+    if search:
+        header += vector["search_key_id"].to_bytes(4, "big") + tag
     sealed = header + nonce + reader["AESGCM"](message_key).encrypt(nonce[12:], plaintext, header)
     return {
+        **search,
         "info": reader["info"](vector["tenant"]).hex(),
         "subkey": key.hex(),
         "check": check.hex(),

@@ -7,7 +7,8 @@ mod common;
 use std::collections::HashMap;
 
 use cordon_core::{
-    Envelope, Error, KeyId, Keyring, Kind, MacKey, Purpose, Scope, Subkey, TenantId, TokenHash, stored_form, token,
+    Envelope, Error, KeyId, Keyring, Kind, MacKey, Purpose, Scope, SearchTag, Subkey, TenantId, TokenHash, envelope,
+    stored_form, token,
 };
 use serde::Deserialize;
 
@@ -56,6 +57,7 @@ struct Value {
     #[serde(with = "hex")]
     nonce: cordon_core::Nonce,
     plaintext: String,
+    search_key_id: Option<KeyId>,
     #[serde(with = "hex")]
     check: [u8; 4],
     #[serde(with = "hex")]
@@ -93,16 +95,31 @@ fn keyring(vectors: &Vectors) -> Keyring {
 }
 
 /// Calls `with` with the scope of a tenant, or the shared one.
-fn in_scope<T>(tenant: Option<&str>, with: impl FnOnce(Scope<'_>, Kind) -> T) -> T {
+fn in_scope<T>(tenant: Option<&str>, with: impl FnOnce(Scope<'_>) -> T) -> T {
     match tenant {
-        Some(spelling) => with(Scope::Tenant(&common::tenant(spelling)), Kind::Tenant),
-        None => with(Scope::Shared, Kind::Shared),
+        Some(spelling) => with(Scope::Tenant(&common::tenant(spelling))),
+        None => with(Scope::Shared),
+    }
+}
+
+fn kind(tenant: Option<&str>, has_equality: bool) -> Kind {
+    match (tenant, has_equality) {
+        (Some(_), false) => Kind::Tenant,
+        (None, false) => Kind::Shared,
+        (Some(_), true) => Kind::TenantEq,
+        (None, true) => Kind::SharedEq,
+    }
+}
+
+impl Value {
+    fn kind(&self) -> Kind {
+        kind(self.tenant.as_deref(), self.search_key_id.is_some())
     }
 }
 
 /// The steps that the document prescribes to a reader.
-fn read(sealed: &[u8], ring: &Keyring, tenant: Option<&str>) -> Result<Vec<u8>, Error> {
-    in_scope(tenant, |scope, kind| {
+fn read(sealed: &[u8], ring: &Keyring, tenant: Option<&str>, kind: Kind) -> Result<Vec<u8>, Error> {
+    in_scope(tenant, |scope| {
         let envelope = Envelope::parse(sealed)?;
         if envelope.kind() != kind {
             return Err(Error::Corrupted);
@@ -139,10 +156,17 @@ fn values_are_sealed_to_the_documented_bytes() {
     let ring = keyring(&vectors);
     for vector in &vectors.values {
         let root = ring.usable(vector.key_id, Purpose::Encryption).expect("a key of the vectors");
-        in_scope(vector.tenant.as_deref(), |scope, kind| {
+        in_scope(vector.tenant.as_deref(), |scope| {
             let subkey = Subkey::derive(root, scope);
             assert_eq!(*subkey.check(), vector.check, "{}", vector.name);
-            let sealed = common::seal(&subkey, kind, &vector.nonce, vector.plaintext.as_bytes());
+            let (kind, plaintext) = (vector.kind(), vector.plaintext.as_bytes());
+            let tag = vector.search_key_id.map(|id| {
+                let root = ring.usable(id, Purpose::Search).expect("a key of the vectors");
+                SearchTag::of(&MacKey::derive(root, scope), plaintext)
+            });
+            let mut sealed = vec![0; envelope::sealed_len(kind, plaintext.len()).expect("short")];
+            envelope::seal(&subkey, kind, tag.as_ref(), &vector.nonce, plaintext, &mut sealed).expect("sealed");
+            assert_eq!(Envelope::parse(&sealed).expect("a value").search_key_id(), vector.search_key_id);
             assert_eq!(hex::encode(sealed), hex::encode(&vector.sealed), "{}", vector.name);
         });
     }
@@ -153,7 +177,7 @@ fn documented_values_open() {
     let vectors = vectors();
     let ring = keyring(&vectors);
     for vector in &vectors.values {
-        let opened = read(&vector.sealed, &ring, vector.tenant.as_deref());
+        let opened = read(&vector.sealed, &ring, vector.tenant.as_deref(), vector.kind());
         assert_eq!(opened.as_deref(), Ok(vector.plaintext.as_bytes()), "{}", vector.name);
     }
 }
@@ -164,8 +188,7 @@ fn values_have_the_documented_stored_form() {
         let mut text = vec![0; stored_form::encoded_len(vector.sealed.len())];
         stored_form::encode(&vector.sealed, &mut text).expect("the length is right");
         assert_eq!(text, vector.stored.as_bytes(), "{}", vector.name);
-        let kind = if vector.tenant.is_some() { Kind::Tenant } else { Kind::Shared };
-        assert_eq!(decode_stored(&vector.stored, kind).as_ref(), Ok(&vector.sealed), "{}", vector.name);
+        assert_eq!(decode_stored(&vector.stored, vector.kind()).as_ref(), Ok(&vector.sealed), "{}", vector.name);
     }
 }
 
@@ -174,7 +197,8 @@ fn altered_values_are_refused_with_the_documented_error() {
     let vectors = vectors();
     let ring = keyring(&vectors);
     for vector in &vectors.refused_values {
-        let refused = read(&vector.sealed, &ring, vector.tenant.as_deref()).map_err(name);
+        let refused =
+            read(&vector.sealed, &ring, vector.tenant.as_deref(), kind(vector.tenant.as_deref(), false)).map_err(name);
         assert_eq!(refused, Err(vector.error.as_str()), "{}", vector.name);
     }
 }

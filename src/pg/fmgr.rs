@@ -41,10 +41,21 @@ impl Args {
         self.datum(at).cast_mut_ptr()
     }
 
+    /// The argument at `at` of an ANALYZE function, which SQL declares as internal.
+    pub fn statistics(&self, at: usize) -> *mut pg_sys::VacAttrStats {
+        self.datum(at).cast_mut_ptr()
+    }
+
+    /// The function that is running, as the catalog knows it.
+    pub fn function(&self) -> Oid {
+        // SAFETY: `new` was given a valid call.
+        unsafe { (*(*self.0).flinfo).fn_oid }
+    }
+
     /// The type of the elements of the array that SQL declares as the result.
     pub fn element_of_result(&self) -> Oid {
-        // SAFETY: `new` was given a valid call; the rest are lookups in the system catalogs.
-        unsafe { pg_sys::get_element_type(pg_sys::get_func_rettype((*(*self.0).flinfo).fn_oid)) }
+        // SAFETY: lookups in the system catalogs.
+        unsafe { pg_sys::get_element_type(pg_sys::get_func_rettype(self.function())) }
     }
 
     /// The argument at `at`, which SQL declares as cstring.

@@ -70,7 +70,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
         pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
-            if INPUT_WAS_CALLED.load(Ordering::Relaxed) {
+            if INPUT_WAS_CALLED.load(Ordering::Relaxed) || compares_with_array(query) {
                 rewrite(query);
             }
             if let Err(failure) = check_assignments(query) {
@@ -83,28 +83,121 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     }
 }
 
-/// Rewrites the constants of a query in place.
+/// The query itself, or the one that a utility statement holds.
+///
+/// # Safety
+/// `query` must be a parsed query.
+unsafe fn held_query(query: *mut Query) -> *mut Query {
+    // SAFETY: the tag of a node tells its type; a utility statement that holds a query holds it parsed.
+    unsafe {
+        if (*query).commandType != pg_sys::CmdType::CMD_UTILITY {
+            return query;
+        }
+        let statement = (*query).utilityStmt;
+        match (*statement).type_ {
+            NodeTag::T_ExplainStmt => held_query((*statement.cast::<pg_sys::ExplainStmt>()).query.cast()),
+            NodeTag::T_CreateTableAsStmt => held_query((*statement.cast::<pg_sys::CreateTableAsStmt>()).query.cast()),
+            NodeTag::T_DeclareCursorStmt => held_query((*statement.cast::<pg_sys::DeclareCursorStmt>()).query.cast()),
+            _ => ptr::null_mut(),
+        }
+    }
+}
+
+/// Whether `x = ANY (array)` with an operator of an extension occurs: perhaps one that [`unify_array_comparison`] is for.
+///
+/// # Safety
+/// As [`rewrite`].
+unsafe fn compares_with_array(query: *mut Query) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let query = held_query(query);
+        !query.is_null() && pg_sys::query_tree_walker(query, Some(is_array_comparison), ptr::null_mut(), 0)
+    }
+}
+
+/// # Safety
+/// As [`mutate`].
+#[pg_guard]
+unsafe extern "C-unwind" fn is_array_comparison(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    // SAFETY: by this function's contract.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_ScalarArrayOpExpr
+                if (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno.to_u32() >= pg_sys::FirstNormalObjectId =>
+            {
+                true
+            }
+            NodeTag::T_Query => pg_sys::query_tree_walker(node.cast(), Some(is_array_comparison), context, 0),
+            _ => pg_sys::expression_tree_walker(node, Some(is_array_comparison), context),
+        }
+    }
+}
+
+/// `sealed = ANY (array of text)`, in which PostgreSQL does not inline the operator's function as it does elsewhere:
+/// brought to `sealed = ANY (array of sealed)`, for which there are indexes. Likewise with `<>`, `ALL`, and the sides
+/// exchanged. `comparison` is changed in place.
+///
+/// # Safety
+/// `comparison` must be a `ScalarArrayOpExpr` that nobody else refers to.
+unsafe fn unify_array_comparison(comparison: *mut pg_sys::ScalarArrayOpExpr) {
+    // SAFETY: by this function's contract; the comparison has two arguments, of which the second is an array. The rest
+    // are lookups in the system catalogs.
+    unsafe {
+        let (mut left, mut right) = (Oid::INVALID, Oid::INVALID);
+        pg_sys::op_input_types((*comparison).opno, &raw mut left, &raw mut right);
+        let sealed = match (left, right) {
+            (pg_sys::TEXTOID, sealed) | (sealed, pg_sys::TEXTOID) if holds_sealed(sealed) => sealed,
+            _ => return,
+        };
+        let same_type = (*pg_sys::lookup_type_cache(sealed, pg_sys::TYPECACHE_EQ_OPR as c_int)).eq_opr;
+        let name = pg_sys::get_opname((*comparison).opno);
+        let operator = match CStr::from_ptr(name).to_bytes() {
+            b"=" => same_type,
+            b"<>" => pg_sys::get_negator(same_type),
+            _ => return,
+        };
+        let cells = (*(*comparison).args).elements;
+        let (cell, to) =
+            if left == pg_sys::TEXTOID { (cells, sealed) } else { (cells.add(1), pg_sys::get_array_type(sealed)) };
+        let argument = (*cell).ptr_value.cast::<pg_sys::Node>();
+        let cast = pg_sys::coerce_to_target_type(
+            ptr::null_mut(),
+            argument,
+            pg_sys::exprType(argument),
+            to,
+            -1,
+            CoercionContext::COERCION_EXPLICIT,
+            CoercionForm::COERCE_EXPLICIT_CAST,
+            -1,
+        );
+        if cast.is_null() || operator == Oid::INVALID {
+            return;
+        }
+        (*cell).ptr_value = cast.cast();
+        (*comparison).opno = operator;
+        (*comparison).opfuncid = pg_sys::get_opcode(operator);
+        (*comparison).hashfuncid = Oid::INVALID;
+        (*comparison).negfuncid = Oid::INVALID;
+    }
+}
+
+/// Rewrites the constants and array comparisons of a query in place.
 ///
 /// # Safety
 /// `query` must be a parsed query that has not been rewritten or planned.
 unsafe fn rewrite(query: *mut Query) {
-    // SAFETY: the tag of a node tells its type; a utility statement that holds a query holds it parsed.
+    // SAFETY: by this function's contract.
     unsafe {
-        if (*query).commandType != pg_sys::CmdType::CMD_UTILITY {
-            query_tree_mutator(query, as_callback(mutate), ptr::null_mut(), pg_sys::QTW_DONT_COPY_QUERY as c_int);
-            return;
-        }
-        let statement = (*query).utilityStmt;
-        match (*statement).type_ {
-            NodeTag::T_ExplainStmt => rewrite((*statement.cast::<pg_sys::ExplainStmt>()).query.cast()),
-            NodeTag::T_CreateTableAsStmt => rewrite((*statement.cast::<pg_sys::CreateTableAsStmt>()).query.cast()),
-            NodeTag::T_DeclareCursorStmt => rewrite((*statement.cast::<pg_sys::DeclareCursorStmt>()).query.cast()),
-            NodeTag::T_CallStmt => {
-                let call = statement.cast::<pg_sys::CallStmt>();
-                (*call).funcexpr = mutate((*call).funcexpr.cast(), ptr::null_mut()).cast();
-                (*call).outargs = mutate((*call).outargs.cast(), ptr::null_mut()).cast();
-            }
-            _ => {}
+        let held = held_query(query);
+        if !held.is_null() {
+            query_tree_mutator(held, as_callback(mutate), ptr::null_mut(), pg_sys::QTW_DONT_COPY_QUERY as c_int);
+        } else if (*(*query).utilityStmt).type_ == NodeTag::T_CallStmt {
+            let call = (*query).utilityStmt.cast::<pg_sys::CallStmt>();
+            (*call).funcexpr = mutate((*call).funcexpr.cast(), ptr::null_mut()).cast();
+            (*call).outargs = mutate((*call).outargs.cast(), ptr::null_mut()).cast();
         }
     }
 }
@@ -123,6 +216,11 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
         match (*node).type_ {
             NodeTag::T_Const if is_sealed_constant(node.cast()) => run_time_cast(node.cast()),
             NodeTag::T_Query => query_tree_mutator(node.cast(), as_callback(mutate), context, 0).cast(),
+            NodeTag::T_ScalarArrayOpExpr => {
+                let copy = expression_tree_mutator(node, as_callback(mutate), context);
+                unify_array_comparison(copy.cast());
+                copy
+            }
             _ => expression_tree_mutator(node, as_callback(mutate), context),
         }
     }

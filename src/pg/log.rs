@@ -1,11 +1,15 @@
 //! What the server log is not told.
 
 use core::{
+    ffi::c_int,
     ptr,
     sync::atomic::{AtomicI64, Ordering},
 };
 
-use pgrx::pg_sys::{self, ErrorData, TimestampTz};
+use pgrx::{
+    PgLogLevel,
+    pg_sys::{self, ErrorData, TimestampTz},
+};
 
 /// When the statement began that was the last one to handle a secret. PostgreSQL takes the time anew for each message of
 /// a client, so it tells whether that statement is still the present one.
@@ -28,7 +32,7 @@ pub fn note_secret() {
 }
 
 /// Leaves the text of a statement that has handled a secret out of the log: a literal in it may be the secret. So may one
-/// in the context, which shows the statements of functions.
+/// in the context, which shows the statements of functions, and the row that a violated constraint shows is opened.
 ///
 /// # Safety
 /// Called by PostgreSQL as an `emit_log_hook`, perhaps out of memory or in a failed transaction: allocates nothing,
@@ -42,11 +46,21 @@ unsafe extern "C-unwind" fn emit_log(entry: *mut ErrorData) {
             // The same in a function's dynamic SQL; the client does without it, too.
             (*entry).internalquery = ptr::null_mut();
             (*entry).internalpos = 0;
+            // An error's memory is not freed piece by piece, as that of lesser entries is.
+            if (*entry).elevel >= PgLogLevel::ERROR as c_int && tells_a_row((*entry).sqlerrcode) {
+                (*entry).detail_log = c"The row is left out, because it holds what is sealed.".as_ptr().cast_mut();
+            }
         }
         if let Some(next) = NEXT_EMIT_LOG {
             next(entry);
         }
     }
+}
+
+/// Whether the detail of errors of that class shows the row at fault: of violated constraints (23) and of views with
+/// check options (44). The class is the first two characters, six bits each (`utils/elog.h`).
+const fn tells_a_row(sqlstate: c_int) -> bool {
+    matches!(sqlstate & 0xfff, 0o0302 | 0o0404)
 }
 
 fn statement_start() -> TimestampTz {

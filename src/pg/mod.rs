@@ -15,6 +15,7 @@ pub mod message;
 pub mod role;
 pub mod sealing;
 pub mod settings;
+pub mod statistics;
 pub mod tenant;
 pub mod tenant_setting;
 pub mod text_form;

@@ -1,12 +1,11 @@
 //! Sealing and opening with the keys of this process.
 
-use cordon_core::{Envelope, Error, Kind, Purpose, Scope, envelope};
+use cordon_core::{Envelope, Error, Kind, Purpose, Scope, SearchTag, envelope};
 
 use super::{
     encoding,
     error::Failure,
     keys::{Root, with_keys},
-    log,
     varlena::{MakeOutput, Output},
 };
 
@@ -14,14 +13,17 @@ use super::{
 ///
 /// # Errors
 /// Those of the keyring; [`Failure::NotText`]; [`Error::TooLong`].
-pub fn seal(scope: Scope<'_>, text: &[u8]) -> Result<Output, Failure> {
-    log::note_secret();
+pub fn seal(kind: Kind, scope: Scope<'_>, text: &[u8]) -> Result<Output, Failure> {
     encoding::with_utf8(text, |plaintext| {
-        let mut output = Output::varlena(envelope::sealed_len(plaintext.len())?)?;
+        let mut output = Output::varlena(envelope::sealed_len(kind, plaintext.len())?)?;
         with_keys(|keys| {
+            let search_tag = match kind.has_equality() {
+                true => Some(SearchTag::of(keys.mac(Root::Primary(Purpose::Search), scope)?, plaintext)),
+                false => None,
+            };
             let nonce = keys.nonce()?;
             let subkey = keys.subkey(Root::Primary(Purpose::Encryption), scope)?;
-            Ok::<_, Failure>(envelope::seal(subkey, kind_of(scope), &nonce, plaintext, output.bytes())?)
+            Ok::<_, Failure>(envelope::seal(subkey, kind, search_tag.as_ref(), &nonce, plaintext, output.bytes())?)
         })?;
         Ok(output)
     })
@@ -31,21 +33,13 @@ pub fn seal(scope: Scope<'_>, text: &[u8]) -> Result<Output, Failure> {
 ///
 /// # Errors
 /// Those of the keyring; those of [`Envelope::open`]; [`Failure::NotRepresentable`].
-pub fn open(scope: Scope<'_>, sealed: &[u8], make: MakeOutput) -> Result<Output, Failure> {
-    log::note_secret();
+pub fn open(kind: Kind, scope: Scope<'_>, sealed: &[u8], make: MakeOutput) -> Result<Output, Failure> {
     let envelope = Envelope::parse(sealed)?;
-    if envelope.kind() != kind_of(scope) {
+    if envelope.kind() != kind {
         return Err(Error::Corrupted.into());
     }
     let root = Root::Named(envelope.key_id(), Purpose::Encryption);
     encoding::from_utf8(envelope.plaintext_len(), make, |out| {
         with_keys(|keys| Ok(envelope.open(keys.subkey(root, scope)?, out)?))
     })
-}
-
-const fn kind_of(scope: Scope<'_>) -> Kind {
-    match scope {
-        Scope::Tenant(_) => Kind::Tenant,
-        Scope::Shared => Kind::Shared,
-    }
 }

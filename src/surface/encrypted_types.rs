@@ -1,44 +1,81 @@
 //! The encrypted types. One implementation, and a declaration for each.
 
-use cordon_core::{Envelope, Error, Kind, Scope, TenantId, stored_form};
+use cordon_core::{Envelope, Error, Kind, Scope, TenantId, envelope, stored_form};
 use pgrx::pg_sys::Datum;
 
 use crate::{
     c_functions,
     pg::{
+        comparison::{self, Comparable},
         encoding,
         error::Failure,
         fmgr::Args,
         literals::{self, InputFunction},
-        log, message, sealing, tenant, text_form,
+        log, message, sealing, statistics, tenant, text_form,
         varlena::{MakeOutput, Output},
     },
 };
 
-c_functions! {
-    encrypted_text_in => input::<TenantBound>;
-    encrypted_text_out => output::<TenantBound>;
-    encrypted_text_recv => receive::<TenantBound>;
-    encrypted_text_send => send::<TenantBound>;
-    encrypted_text_from_text => from_text::<TenantBound>;
-    encrypted_text_to_text => to_text::<TenantBound>;
-    encrypted_text_encrypt => encrypt_for_tenant;
-    encrypted_text_decrypt => decrypt_for_tenant;
+/// The functions of a type: their names begin with the type's.
+macro_rules! type_functions {
+    ($type:ty: $in:ident $out:ident $recv:ident $send:ident $from_text:ident $to_text:ident) => {
+        c_functions! {
+            $in => input::<$type>;
+            $out => output::<$type>;
+            $recv => receive::<$type>;
+            $send => send::<$type>;
+            $from_text => from_text::<$type>;
+            $to_text => to_text::<$type>;
+        }
+    };
+}
 
-    shared_encrypted_text_in => input::<Shared>;
-    shared_encrypted_text_out => output::<Shared>;
-    shared_encrypted_text_recv => receive::<Shared>;
-    shared_encrypted_text_send => send::<Shared>;
-    shared_encrypted_text_from_text => from_text::<Shared>;
-    shared_encrypted_text_to_text => to_text::<Shared>;
-    shared_encrypted_text_encrypt => encrypt_shared;
-    shared_encrypted_text_decrypt => decrypt_shared;
+type_functions! { TenantBound: encrypted_text_in encrypted_text_out encrypted_text_recv encrypted_text_send
+encrypted_text_from_text encrypted_text_to_text }
+type_functions! { Shared: shared_encrypted_text_in shared_encrypted_text_out shared_encrypted_text_recv
+shared_encrypted_text_send shared_encrypted_text_from_text shared_encrypted_text_to_text }
+type_functions! { TenantBoundEq: encrypted_text_eq_in encrypted_text_eq_out encrypted_text_eq_recv
+encrypted_text_eq_send encrypted_text_eq_from_text encrypted_text_eq_to_text }
+type_functions! { SharedEq: shared_encrypted_text_eq_in shared_encrypted_text_eq_out shared_encrypted_text_eq_recv
+shared_encrypted_text_eq_send shared_encrypted_text_eq_from_text shared_encrypted_text_eq_to_text }
+
+c_functions! {
+    encrypted_text_encrypt => encrypt_for_tenant::<TenantBound>;
+    encrypted_text_decrypt => decrypt_for_tenant::<TenantBound>;
+    encrypted_text_eq_encrypt => encrypt_for_tenant::<TenantBoundEq>;
+    encrypted_text_eq_decrypt => decrypt_for_tenant::<TenantBoundEq>;
+    shared_encrypted_text_encrypt => encrypt_shared::<Shared>;
+    shared_encrypted_text_decrypt => decrypt_shared::<Shared>;
+    shared_encrypted_text_eq_encrypt => encrypt_shared::<SharedEq>;
+    shared_encrypted_text_eq_decrypt => decrypt_shared::<SharedEq>;
+
+    encrypted_text_to_eq => convert::<TenantBound, TenantBoundEq>;
+    encrypted_text_eq_to_plain => convert::<TenantBoundEq, TenantBound>;
+    shared_encrypted_text_to_eq => convert::<Shared, SharedEq>;
+    shared_encrypted_text_eq_to_plain => convert::<SharedEq, Shared>;
 
     encrypted_value_key_id => key_id;
+    encrypted_value_search_key_id => search_key_id;
+    encrypted_value_eq => comparison::eq::<Compared>;
+    encrypted_value_ne => comparison::ne::<Compared>;
+    encrypted_value_lt => comparison::lt::<Compared>;
+    encrypted_value_le => comparison::le::<Compared>;
+    encrypted_value_gt => comparison::gt::<Compared>;
+    encrypted_value_ge => comparison::ge::<Compared>;
+    encrypted_value_cmp => comparison::cmp::<Compared>;
+    encrypted_value_sort_support => comparison::sort_support::<Compared>;
+    encrypted_value_hash => comparison::hash::<Compared>;
+    encrypted_value_hash_extended => comparison::hash_extended::<Compared>;
+
+    encrypted_value_typanalyze => analyze;
+    sealed_statistic_in => read_statistic;
+    sealed_statistic_out => print_statistic;
+    sealed_statistic_send => send_statistic;
 }
 
 /// By these the literal rule knows the types.
-pub static INPUT_FUNCTIONS: &[InputFunction] = &[encrypted_text_in, shared_encrypted_text_in];
+pub static INPUT_FUNCTIONS: &[InputFunction] =
+    &[encrypted_text_in, shared_encrypted_text_in, encrypted_text_eq_in, shared_encrypted_text_eq_in];
 
 /// What distinguishes one encrypted type from another.
 trait EncryptedType {
@@ -55,6 +92,12 @@ struct TenantBound;
 /// `shared_encrypted_text`.
 struct Shared;
 
+/// `encrypted_text_eq`.
+struct TenantBoundEq;
+
+/// `shared_encrypted_text_eq`.
+struct SharedEq;
+
 impl EncryptedType for TenantBound {
     const KIND: Kind = Kind::Tenant;
 
@@ -68,6 +111,33 @@ impl EncryptedType for Shared {
 
     fn scope() -> Result<Scope<'static>, Failure> {
         Ok(Scope::Shared)
+    }
+}
+
+impl EncryptedType for TenantBoundEq {
+    const KIND: Kind = Kind::TenantEq;
+
+    fn scope() -> Result<Scope<'static>, Failure> {
+        TenantBound::scope()
+    }
+}
+
+impl EncryptedType for SharedEq {
+    const KIND: Kind = Kind::SharedEq;
+
+    fn scope() -> Result<Scope<'static>, Failure> {
+        Shared::scope()
+    }
+}
+
+/// Both types with equality, which are compared by their search tags.
+struct Compared;
+
+impl Comparable for Compared {
+    const PREFIX: usize = envelope::COMPARED_LEN;
+
+    fn key(value: &[u8]) -> [&[u8]; 2] {
+        [envelope::comparison_key(value), &[]]
     }
 }
 
@@ -96,38 +166,81 @@ fn to_text<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
     print::<T>(args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
 }
 
+/// The cast between a type and its sibling with or without equality. The search tag is authenticated with the value, so
+/// it is sealed anew.
+fn convert<From: EncryptedType, To: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
+    let scope = From::scope()?;
+    let mut text = sealing::open(From::KIND, scope, args.varlena(0).as_bytes(), Output::varlena)?;
+    sealing::seal(To::KIND, scope, text.bytes()).map(Output::into_datum)
+}
+
 /// `cordon.encrypt(text, tenant text)`. Not STRICT: a row without a tenant must not lose its plaintext to a NULL.
-fn encrypt_for_tenant(args: Args) -> Result<Datum, Failure> {
+fn encrypt_for_tenant<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
     if args.is_null(0) {
         return Ok(args.null());
     }
     let tenant = explicit_tenant(&args)?;
-    sealing::seal(Scope::Tenant(&tenant), args.varlena(0).as_bytes()).map(Output::into_datum)
+    sealing::seal(T::KIND, Scope::Tenant(&tenant), args.varlena(0).as_bytes()).map(Output::into_datum)
 }
 
 /// `cordon.decrypt(encrypted_text, tenant text)`. Not STRICT either.
-fn decrypt_for_tenant(args: Args) -> Result<Datum, Failure> {
+fn decrypt_for_tenant<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
     if args.is_null(0) {
         return Ok(args.null());
     }
     let tenant = explicit_tenant(&args)?;
-    sealing::open(Scope::Tenant(&tenant), args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
+    sealing::open(T::KIND, Scope::Tenant(&tenant), args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
 }
 
 /// `cordon.encrypt(text)`
-fn encrypt_shared(args: Args) -> Result<Datum, Failure> {
-    sealing::seal(Scope::Shared, args.varlena(0).as_bytes()).map(Output::into_datum)
+fn encrypt_shared<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
+    sealing::seal(T::KIND, Scope::Shared, args.varlena(0).as_bytes()).map(Output::into_datum)
 }
 
 /// `cordon.decrypt(shared_encrypted_text)`
-fn decrypt_shared(args: Args) -> Result<Datum, Failure> {
-    sealing::open(Scope::Shared, args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
+fn decrypt_shared<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
+    sealing::open(T::KIND, Scope::Shared, args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
 }
 
 /// `cordon.key_id(encrypted_text)` and its overloads. Needs neither key nor tenant.
 fn key_id(args: Args) -> Result<Datum, Failure> {
     let id = Envelope::parse(args.varlena(0).as_bytes())?.key_id();
     Ok(Datum::from(i64::from(id)))
+}
+
+/// `cordon.search_key_id(encrypted_text_eq)` and its overload.
+fn search_key_id(args: Args) -> Result<Datum, Failure> {
+    let id = Envelope::parse(args.varlena(0).as_bytes())?.search_key_id().ok_or(Error::Corrupted)?;
+    Ok(Datum::from(i64::from(id)))
+}
+
+/// The types' ANALYZE function. Statistics hold values of the column; they are kept as values of
+/// `cordon.sealed_statistic`, the same bytes in a type that shows the stored form alone, so that whoever reads pg_stats
+/// needs no tenant and sees no plaintext.
+fn analyze(args: Args) -> Result<Datum, Failure> {
+    Ok(Datum::from(statistics::analyze_as(&args, c"sealed_statistic")))
+}
+
+/// `cordon.sealed_statistic` from the stored form, which is all that it is written in.
+fn read_statistic(args: Args) -> Result<Datum, Failure> {
+    let (body, len) = stored_form::body(args.cstring(0))?;
+    let mut output = Output::varlena(len)?;
+    let decode = |kind, out: &mut [u8]| stored_form::decode(body, kind, out);
+    decode(Kind::TenantEq, output.bytes()).or_else(|_| decode(Kind::SharedEq, output.bytes()))?;
+    Ok(output.into_datum())
+}
+
+fn print_statistic(args: Args) -> Result<Datum, Failure> {
+    print_stored(args.varlena(0).as_bytes(), Output::cstring).map(Output::into_datum)
+}
+
+fn send_statistic(args: Args) -> Result<Datum, Failure> {
+    print_stored(args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
 }
 
 /// A value from its text form in this session.
@@ -142,17 +255,22 @@ fn parse<T: EncryptedType>(text: &[u8]) -> Result<Output, Failure> {
     if text.starts_with(stored_form::PREFIX) {
         return Err(Error::UnexpectedStoredForm.into());
     }
-    sealing::seal(T::scope()?, text)
+    sealing::seal(T::KIND, T::scope()?, text)
 }
 
 /// The text form of a value in this session.
 fn print<T: EncryptedType>(sealed: &[u8], make: MakeOutput) -> Result<Output, Failure> {
     if text_form::is_stored() {
-        let mut output = make(stored_form::encoded_len(sealed.len()))?;
-        stored_form::encode(sealed, output.bytes())?;
-        return Ok(output);
+        return print_stored(sealed, make);
     }
-    sealing::open(T::scope()?, sealed, make)
+    log::note_secret();
+    sealing::open(T::KIND, T::scope()?, sealed, make)
+}
+
+fn print_stored(sealed: &[u8], make: MakeOutput) -> Result<Output, Failure> {
+    let mut output = make(stored_form::encoded_len(sealed.len()))?;
+    stored_form::encode(sealed, output.bytes())?;
+    Ok(output)
 }
 
 /// The second argument, in UTF-8 whatever the database's encoding, as the setting is.

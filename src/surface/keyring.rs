@@ -29,10 +29,19 @@ fn create_keyring() -> String {
 /// Makes a new primary key and returns its id. The former one stays enabled.
 #[pg_extern(sql = false)]
 fn rotate_key(purpose: &str) -> i64 {
-    let id = or_raise(require_superuser("rotate a key").and_then(|()| {
+    let (purpose, id) = or_raise(require_superuser("rotate a key").and_then(|()| {
         let purpose = Purpose::from_name(purpose).ok_or(Failure::UnknownPurpose)?;
-        keyring::update(|ring| ring.rotate(purpose, Timestamp::now()))
+        Ok((purpose, keyring::update(|ring| ring.rotate(purpose, Timestamp::now()))?))
     }));
+    if purpose == Purpose::Search {
+        ErrorReport::new(
+            PgSqlErrorCode::ERRCODE_WARNING,
+            "values sealed from now on are not equal to those sealed before",
+            "pg_cordon",
+        )
+        .set_hint("Look-ups miss old values and unique indexes let them in twice until they are sealed anew: see docs/EQUALITY.md.")
+        .report(PgLogLevel::WARNING);
+    }
     i64::from(id)
 }
 

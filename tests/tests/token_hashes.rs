@@ -136,3 +136,33 @@ fn neither_an_error_nor_the_log_tells_a_refused_token_or_plaintext() {
     app.batch_execute("SELECT 'harmless literal' FROM no_such_table").unwrap_err();
     assert!(cluster.log().contains("STATEMENT:  SELECT 'harmless literal' FROM no_such_table"));
 }
+
+#[test]
+fn the_log_of_a_violated_constraint_does_not_tell_the_opened_row() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("constraints");
+    let mut app = database.tenant("7");
+    app.batch_execute(
+        "CREATE TABLE t (id int NOT NULL, email encrypted_text_eq UNIQUE, CHECK (length(email::text) > 3));
+         CREATE VIEW v AS SELECT * FROM t WHERE id < 10 WITH CHECK OPTION;
+         CREATE TABLE plain (id int UNIQUE, note text);
+         INSERT INTO t VALUES (1, 's3cret@example.com')",
+    )
+    .unwrap();
+    let insert = |client: &mut Client, id: Option<i32>, table: &str, email: &str| {
+        sqlstate(&client.execute(&format!("INSERT INTO {table} VALUES ($1, $2::text)"), &[&id, &email]).unwrap_err())
+    };
+    assert_eq!(insert(&mut app, Some(2), "t", "s3cret@example.com"), "23505");
+    assert_eq!(insert(&mut app, Some(2), "t", "s3"), "23514");
+    assert_eq!(insert(&mut app, None, "t", "s3cret-2"), "23502");
+    assert_eq!(insert(&mut app, Some(11), "v", "s3cret-3"), "44000");
+    let log = cluster.log();
+    assert_eq!(log.matches("The row is left out").count(), 4, "{log}");
+    assert_eq!(log.lines().find(|line| line.contains("s3")), None);
+    // The client is told as ever, and so is the log of what is not sealed.
+    let error = app.execute("INSERT INTO t VALUES (2, 's3cret@example.com')", &[]).unwrap_err();
+    assert!(whole_error(&error).contains("(email)=(s3cret@example.com)"));
+    app.batch_execute("INSERT INTO plain VALUES (1, 'x')").unwrap();
+    app.batch_execute("INSERT INTO plain VALUES (1, 'x')").unwrap_err();
+    assert!(cluster.log().contains("Key (id)=(1) already exists"));
+}

@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn open(data: &[u8], kind: Kind, subkey: &Subkey) {
     let Ok(parsed) = Envelope::parse(data) else { return };
-    assert_eq!(envelope::sealed_len(parsed.plaintext_len()), Ok(data.len()));
+    assert_eq!(envelope::sealed_len(Kind::Tenant, parsed.plaintext_len()), Ok(data.len()));
     let mut plaintext = vec![0xA5; parsed.plaintext_len()];
     if parsed.open(subkey, &mut plaintext).is_err() {
         assert!(plaintext.iter().all(|byte| *byte == 0xA5), "a refused value wrote into the caller's memory");
@@ -34,15 +34,15 @@ fn open(data: &[u8], kind: Kind, subkey: &Subkey) {
     assert_eq!(parsed.key_id(), subkey.key_id());
     let nonce = data[10..34].try_into().expect("24 bytes");
     let mut sealed = vec![0; data.len()];
-    envelope::seal(subkey, kind, &nonce, &plaintext, &mut sealed).expect("as long as it was");
+    envelope::seal(subkey, kind, None, &nonce, &plaintext, &mut sealed).expect("as long as it was");
     assert_eq!(sealed, data, "two sealed values open to one plaintext with one nonce");
 }
 
 /// Takes the data as a nonce and a plaintext.
 fn round_trip(data: &[u8], kind: Kind, subkey: &Subkey) {
     let Some((nonce, plaintext)) = data.split_first_chunk::<NONCE_LEN>() else { return };
-    let mut sealed = vec![0; envelope::sealed_len(plaintext.len()).expect("short")];
-    envelope::seal(subkey, kind, nonce, plaintext, &mut sealed).expect("the length is right");
+    let mut sealed = vec![0; envelope::sealed_len(Kind::Tenant, plaintext.len()).expect("short")];
+    envelope::seal(subkey, kind, None, nonce, plaintext, &mut sealed).expect("the length is right");
     let mut opened = vec![0; plaintext.len()];
     Envelope::parse(&sealed).expect("just sealed").open(subkey, &mut opened).expect("just sealed");
     assert_eq!(opened, plaintext);

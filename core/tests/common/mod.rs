@@ -4,7 +4,8 @@
 
 use base64ct::{Base64, Encoding};
 use cordon_core::{
-    Envelope, Error, Key, KeyId, Keyring, Kind, Nonce, Purpose, RootKey, Scope, Subkey, TenantId, envelope,
+    Envelope, Error, Key, KeyId, Keyring, Kind, MacKey, Nonce, Purpose, RootKey, Scope, SearchTag, Subkey, TenantId,
+    envelope,
 };
 
 /// 32 distinct bytes, others for each `id` up to 255.
@@ -35,10 +36,16 @@ pub fn subkey_of(spelling: &str) -> Subkey {
     Subkey::derive(&root(1), Scope::Tenant(&tenant(spelling)))
 }
 
+/// A key for search tags.
+pub fn search_key() -> MacKey {
+    MacKey::derive(&root(2), Scope::Shared)
+}
+
 /// What [`envelope::seal`] makes of a plaintext, in memory of the right length.
 pub fn seal(subkey: &Subkey, kind: Kind, nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {
-    let mut sealed = vec![0; envelope::sealed_len(plaintext.len()).expect("the tests stay below MAX_PLAINTEXT")];
-    envelope::seal(subkey, kind, nonce, plaintext, &mut sealed).expect("the length is right");
+    let tag = kind.has_equality().then(|| SearchTag::of(&search_key(), plaintext));
+    let mut sealed = vec![0; envelope::sealed_len(kind, plaintext.len()).expect("the tests stay below MAX_PLAINTEXT")];
+    envelope::seal(subkey, kind, tag.as_ref(), nonce, plaintext, &mut sealed).expect("the length is right");
     sealed
 }
 

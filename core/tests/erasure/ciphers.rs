@@ -56,9 +56,9 @@ fn assert_erased_by_itself(what: &str, call: impl FnOnce() -> Result<(), Error> 
 fn sealing_and_opening_erase_the_keys_they_expand() {
     let subkey = Box::new(common::subkey_of("7"));
     for len in LENGTHS {
-        let (plaintext, mut sealed) = (vec![b'g'; len], vec![0; len + envelope::OVERHEAD]);
+        let (plaintext, mut sealed) = (vec![b'g'; len], vec![0; len + Kind::Tenant.overhead()]);
         assert_erased_by_itself(&format!("sealing {len} bytes"), || {
-            envelope::seal(&subkey, Kind::Tenant, &NONCE, &plaintext, &mut sealed)
+            envelope::seal(&subkey, Kind::Tenant, None, &NONCE, &plaintext, &mut sealed)
         });
         let mut out = vec![0; len];
         assert_erased_by_itself(&format!("opening {len} bytes"), || Envelope::parse(&sealed)?.open(&subkey, &mut out));
@@ -73,12 +73,12 @@ fn sealing_and_opening_erase_the_keys_they_expand() {
 fn erasing_the_stack_leaves_nothing_of_a_batch_of_values() {
     let subkey = Box::new(common::subkey_of("7"));
     let plaintexts = LENGTHS.map(|len| vec![b'g'; len]);
-    let mut sealed = LENGTHS.map(|len| vec![0; len + envelope::OVERHEAD]);
+    let mut sealed = LENGTHS.map(|len| vec![0; len + Kind::Tenant.overhead()]);
     let mut opened = LENGTHS.map(|len| vec![0; len]);
     let (stack, outcome) = left_on_the_stack(|| {
         apart(|| {
             for ((plaintext, sealed), opened) in plaintexts.iter().zip(&mut sealed).zip(&mut opened) {
-                envelope::seal(&subkey, Kind::Tenant, &NONCE, plaintext, sealed)?;
+                envelope::seal(&subkey, Kind::Tenant, None, &NONCE, plaintext, sealed)?;
                 Envelope::parse(sealed)?.open(&subkey, opened)?;
             }
             erase_stack();

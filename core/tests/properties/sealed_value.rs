@@ -1,6 +1,6 @@
 //! Sealed values: what is opened is what was sealed, or nothing.
 
-use cordon_core::{Envelope, Error, Key, Kind, NONCE_LEN, Nonce, Scope, Subkey, envelope};
+use cordon_core::{Envelope, Error, Key, Kind, NONCE_LEN, Nonce, Scope, SearchTag, Subkey, envelope};
 use proptest::{
     prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_assume, proptest},
     prop_oneof,
@@ -32,7 +32,7 @@ fn tenant_spelling() -> impl Strategy<Value = String> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Tenant), Just(Kind::Shared)]
+    prop_oneof![Just(Kind::Tenant), Just(Kind::Shared), Just(Kind::TenantEq), Just(Kind::SharedEq)]
 }
 
 /// The one sample that the exhaustive tests below alter: an API token of 40 bytes.
@@ -55,13 +55,13 @@ proptest! {
     ) {
         let tenant = common::tenant(&spelling);
         let scope = match kind {
-            Kind::Tenant => Scope::Tenant(&tenant),
-            Kind::Shared => Scope::Shared,
+            Kind::Tenant | Kind::TenantEq => Scope::Tenant(&tenant),
+            Kind::Shared | Kind::SharedEq => Scope::Shared,
         };
         let subkey = Subkey::derive(&common::root(9), scope);
         let plaintext = plaintext_of(len, seed);
         let sealed = common::seal(&subkey, kind, &nonce, &plaintext);
-        prop_assert_eq!(Ok(sealed.len()), envelope::sealed_len(len));
+        prop_assert_eq!(Ok(sealed.len()), envelope::sealed_len(kind, len));
         let parsed = Envelope::parse(&sealed);
         prop_assert_eq!(parsed.map(|value| (value.kind(), value.key_id(), value.plaintext_len())), Ok((kind, 9, len)));
         prop_assert!(common::open(&sealed, &subkey) == Ok(plaintext));
@@ -70,6 +70,45 @@ proptest! {
 
 proptest! {
     #![proptest_config(cases(128))]
+
+    #[test]
+    fn equal_texts_have_equal_comparison_keys_and_others_have_not(one in bytes(80), other in bytes(80), nonces: [[u8; 12]; 2]) {
+        let subkey = common::subkey_of("7");
+        let seal = |text: &[u8], nonce: [u8; 12]| {
+            let mut whole = [0; NONCE_LEN];
+            whole[..12].copy_from_slice(&nonce);
+            common::seal(&subkey, Kind::TenantEq, &whole, text)
+        };
+        let (a, b, c) = (seal(&one, nonces[0]), seal(&one, nonces[1]), seal(&other, nonces[0]));
+        prop_assert_eq!(envelope::comparison_key(&a), envelope::comparison_key(&b));
+        prop_assert_eq!(envelope::comparison_key(&a).len(), envelope::SEARCH_TAG_LEN);
+        prop_assert_eq!(envelope::comparison_key(&a) == envelope::comparison_key(&c), one == other);
+        prop_assert_eq!(envelope::comparison_key(&a[..envelope::COMPARED_LEN]), envelope::comparison_key(&a));
+    }
+
+    #[test]
+    fn comparing_takes_any_bytes(value in bytes(100)) {
+        prop_assert!(envelope::comparison_key(&value).len() <= value.len());
+    }
+
+    #[test]
+    fn a_value_with_another_search_tag_does_not_open(plaintext in bytes(80), at in 10usize..30, bit in 0u8..8) {
+        let subkey = common::subkey_of("7");
+        let mut sealed = common::seal(&subkey, Kind::TenantEq, &[7; NONCE_LEN], &plaintext);
+        sealed[at] ^= 1 << bit;
+        prop_assert_eq!(common::open(&sealed, &subkey), Err(Error::Corrupted));
+    }
+
+    #[test]
+    fn a_kind_and_a_search_tag_go_together(plaintext in bytes(80)) {
+        let (subkey, tag) = (common::subkey_of("7"), SearchTag::of(&common::search_key(), &plaintext));
+        for (kind, tag) in [(Kind::Tenant, Some(&tag)), (Kind::TenantEq, None)] {
+            let mut out = vec![0; envelope::sealed_len(kind, plaintext.len())?];
+            let sealed = envelope::seal(&subkey, kind, tag, &[7; NONCE_LEN], &plaintext, &mut out);
+            prop_assert_eq!(sealed, Err(Error::OtherKind));
+            prop_assert!(out.iter().all(|byte| *byte == 0));
+        }
+    }
 
     #[test]
     fn a_value_with_a_flipped_bit_does_not_open(plaintext in bytes(300), nonce in nonce(), at: Index, bit in 0u8..8) {
@@ -196,7 +235,7 @@ fn another_version_or_kind_is_refused_before_a_key_is_needed() {
         altered[0] = 1;
         altered[1] = byte;
         let kind = Envelope::parse(&altered).map(|value| value.kind());
-        let known = [Kind::Tenant, Kind::Shared].get(usize::from(byte));
+        let known = [Kind::Tenant, Kind::Shared, Kind::TenantEq, Kind::SharedEq].get(usize::from(byte));
         assert_eq!(kind, known.copied().ok_or(Error::Corrupted));
     }
 }
@@ -234,7 +273,7 @@ fn memory_of_another_length_is_refused_and_left_alone() {
     }
     for len in [0, sealed.len() - 1, sealed.len() + 1] {
         let mut out = vec![0xA5; len];
-        let sealed = envelope::seal(&subkey, Kind::Tenant, &[0; NONCE_LEN], &[b'g'; 40], &mut out);
+        let sealed = envelope::seal(&subkey, Kind::Tenant, None, &[0; NONCE_LEN], &[b'g'; 40], &mut out);
         assert_eq!(sealed, Err(Error::TooLong), "sealed into {len} bytes");
         assert!(out.iter().all(|byte| *byte == 0xA5));
     }
@@ -242,7 +281,10 @@ fn memory_of_another_length_is_refused_and_left_alone() {
 
 #[test]
 fn lengths_past_the_longest_plaintext_are_refused() {
-    assert_eq!(envelope::sealed_len(envelope::MAX_PLAINTEXT), Ok(envelope::MAX_PLAINTEXT + envelope::OVERHEAD));
-    assert_eq!(envelope::sealed_len(envelope::MAX_PLAINTEXT + 1), Err(Error::TooLong));
-    assert_eq!(envelope::sealed_len(usize::MAX), Err(Error::TooLong));
+    assert_eq!(
+        envelope::sealed_len(Kind::Tenant, envelope::MAX_PLAINTEXT),
+        Ok(envelope::MAX_PLAINTEXT + Kind::Tenant.overhead())
+    );
+    assert_eq!(envelope::sealed_len(Kind::Tenant, envelope::MAX_PLAINTEXT + 1), Err(Error::TooLong));
+    assert_eq!(envelope::sealed_len(Kind::Tenant, usize::MAX), Err(Error::TooLong));
 }

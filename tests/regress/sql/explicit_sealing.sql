@@ -17,7 +17,7 @@ SET row_security = off;
 SELECT cordon.decrypt(cordon.encrypt('secret', '7'), '7');
 SET row_security = on;
 -- NULL for the value is NULL; NULL for the tenant is an error, or a plaintext would be lost to a NULL.
-SELECT cordon.encrypt(NULL, '7') IS NULL AS null_value, cordon.decrypt(NULL, '7') IS NULL AS null_sealed;
+SELECT cordon.encrypt(NULL, '7') IS NULL AS null_value, cordon.decrypt(NULL::encrypted_text, '7') IS NULL AS null_sealed;
 SELECT cordon.encrypt('secret', NULL);
 SELECT cordon.decrypt(cordon.encrypt('secret', '7'), NULL);
 SELECT cordon.encrypt('secret', '');

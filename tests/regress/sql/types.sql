@@ -8,10 +8,11 @@ SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast
 WHERE castsource::regtype::text ~ 'encrypted' OR casttarget::regtype::text ~ 'encrypted' ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
 -- Every object a user sees has a comment.
 SELECT p.oid::regprocedure FROM pg_proc p WHERE pronamespace = 'cordon'::regnamespace
-    AND obj_description(p.oid, 'pg_proc') IS NULL AND p.proname !~ '_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|sort_support|hash|hash_extended)$';
+    AND obj_description(p.oid, 'pg_proc') IS NULL AND p.proname !~ '_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|sort_support|hash|hash_extended|eq_text|ne_text)$';
 -- No function has a search path of its caller's to fall for: none is written in SQL or PL/pgSQL without its own.
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang
 WHERE pronamespace = 'cordon'::regnamespace AND lanname IN ('sql', 'plpgsql') AND prokind <> 'p' -- which could not commit
+    AND prosqlbody IS NULL -- whose names are those of its definition
     AND NOT coalesce(proconfig::text, '') ~ 'search_path';
 
 \connect - app
