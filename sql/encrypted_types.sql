@@ -138,6 +138,12 @@ CREATE FUNCTION cordon.search_key_id(@type@) RETURNS bigint
 COMMENT ON FUNCTION cordon.search_key_id(@type@) IS
     'id of the search key that the value is compared by; needs no key and no tenant';
 
+-- For = ANY ($1) with an array of text: see the library's literals.rs.
+CREATE FUNCTION cordon.@name@(text[]) RETURNS @type@[]
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', '@name@_from_text_array';
+COMMENT ON FUNCTION cordon.@name@(text[]) IS 'the cast from an array of text';
+CREATE CAST (text[] AS @type@[]) WITH FUNCTION cordon.@name@(text[]) AS ASSIGNMENT;
+
 -- With text on either side, as a parameter that a driver types: the planner puts in the body, sees the operator above,
 -- and uses the index. The bodies are parsed here, so that no search path changes what they mean.
 CREATE FUNCTION cordon.@name@_eq_text(@type@, text) RETURNS boolean

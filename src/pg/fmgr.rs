@@ -31,6 +31,12 @@ impl Args {
         unsafe { Varlena::prefix(self.datum(at), len) }
     }
 
+    /// The argument at `at`, which SQL declares as an array.
+    pub fn array(&self, at: usize) -> *mut pg_sys::ArrayType {
+        // SAFETY: such an argument is a pointer to a varlena that lives as long as the call.
+        unsafe { pg_sys::pg_detoast_datum(self.datum(at).cast_mut_ptr()).cast() }
+    }
+
     /// The argument at `at`, which SQL declares as bigint.
     pub fn int8(&self, at: usize) -> i64 {
         self.datum(at).value() as i64
