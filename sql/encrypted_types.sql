@@ -166,6 +166,12 @@ CREATE OPERATOR @schema@.= (
 CREATE OPERATOR @schema@.<> (
     LEFTARG = text, RIGHTARG = @type@, FUNCTION = cordon.text_ne_@name@, COMMUTATOR = OPERATOR(@schema@.<>),
     NEGATOR = OPERATOR(@schema@.=), RESTRICT = neqsel, JOIN = neqjoinsel);
+
+-- For rows, (email, id) = ($1, $2), PostgreSQL wants equality to be in some btree family. Not in that of the indexes: it
+-- has no way to compare with text that is not inlined.
+CREATE OPERATOR FAMILY @schema@.@name@_text_ops USING btree;
+ALTER OPERATOR FAMILY @schema@.@name@_text_ops USING btree ADD
+    OPERATOR 3 @schema@.= (@type@, text), OPERATOR 3 @schema@.= (text, @type@);
 $template$;
     -- The types with equality, and their siblings without.
     casts CONSTANT text := $template$

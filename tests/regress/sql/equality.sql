@@ -39,6 +39,11 @@ PREPARE text_in_array (text) AS SELECT id FROM (SELECT id, ARRAY[email] AS email
 EXECUTE in_list('ada@x', 'bob@x'); EXECUTE any_text('{ada@x,bob@x,NULL}'); EXECUTE any_varchar('{bob@x}'); EXECUTE any_unknown('{bob@x}');
 EXECUTE all_text('{ada@x}'); EXECUTE text_in_array('bob@x'); EXECUTE any_text('{}');
 EXPLAIN (COSTS OFF, VERBOSE) EXECUTE all_text('{ada@x}');
+PREPARE in_rows (text, int) AS SELECT id FROM customer WHERE (email, id) IN (($1, $2), ('bob@x', 2)) ORDER BY id;
+EXECUTE in_rows('ada@x', 5);
+SELECT id FROM customer WHERE ('ada@x'::text, 5) = (email, id) OR (email, login) <> ('ada@x'::text, 'ada'::text) ORDER BY id;
+SELECT id FROM customer WHERE email = ANY (SELECT 'ada@x'::text) ORDER BY id;
+SELECT id FROM customer WHERE (email, id) < ('ada@x'::text, 5);
 SELECT '[0:1][1:2]={{a,b},{NULL,c}}'::text[]::encrypted_text_eq[], '{}'::text[]::encrypted_text_eq[];
 CREATE VIEW listed AS SELECT id FROM customer WHERE email = ANY (string_to_array('ada@x bob@x', ' '));
 SELECT id FROM listed ORDER BY id;
