@@ -40,6 +40,15 @@ CREATE CAST (@type@ AS bpchar) WITH FUNCTION cordon.to_text(@type@);
 CREATE FUNCTION cordon.key_id(@type@) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_key_id';
 COMMENT ON FUNCTION cordon.key_id(@type@) IS 'id of the key that the value is sealed under; needs no key and no tenant';
+
+-- For whoever maintains a table; neither gives plaintext away. Not STRICT: a row without a tenant is an error.
+CREATE FUNCTION cordon.reseal(value @type@, tenant text) RETURNS @type@
+    LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', '@type@_reseal';
+COMMENT ON FUNCTION cordon.reseal(@type@, text) IS
+    'the same text, sealed anew under the primary keys; the tenant is of no account for a shared value';
+CREATE FUNCTION cordon.check_value(value @type@, tenant text) RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', '@type@_check';
+COMMENT ON FUNCTION cordon.check_value(@type@, text) IS 'NULL when the value opens for the tenant, or why it does not';
 $template$;
     type text;
 BEGIN

@@ -12,11 +12,11 @@ CREATE FUNCTION cordon.rotate_key(purpose text) RETURNS bigint
 COMMENT ON FUNCTION cordon.rotate_key(text) IS
     'makes a new primary key for a purpose (encryption, search, token) and returns its id; the former one stays enabled';
 
-CREATE FUNCTION cordon.disable_key(id bigint) RETURNS void
+-- For cordon.disable_key, which looks first whether values need the key.
+CREATE FUNCTION cordon.set_key_disabled(id bigint) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'disable_key_wrapper';
-COMMENT ON FUNCTION cordon.disable_key(bigint) IS
-    'stops the use of a key that is not primary: what was sealed under it no longer opens';
+COMMENT ON FUNCTION cordon.set_key_disabled(bigint) IS 'does what cordon.disable_key does, without looking';
 
 CREATE FUNCTION cordon.enable_key(id bigint) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -43,7 +43,7 @@ COMMENT ON COLUMN cordon.keyring.age IS 'how long ago that was';
 COMMENT ON COLUMN cordon.keyring.fingerprint IS 'equal on two servers that hold the same key';
 
 REVOKE ALL ON FUNCTION
-    cordon.create_keyring(), cordon.rotate_key(text), cordon.disable_key(bigint), cordon.enable_key(bigint),
+    cordon.create_keyring(), cordon.rotate_key(text), cordon.set_key_disabled(bigint), cordon.enable_key(bigint),
     cordon.keyring_keys()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION cordon.keyring_keys() TO pg_monitor;

@@ -92,6 +92,12 @@ impl SearchTag {
         tag.copy_from_slice(&key.mac(&[plaintext])[..SEARCH_TAG_LEN]);
         Self { key_id: key.key_id(), tag }
     }
+
+    /// The id of the search key.
+    #[must_use]
+    pub const fn key_id(&self) -> KeyId {
+        self.key_id
+    }
 }
 
 /// The bytes by which a value with equality is compared, given at least its first [`COMPARED_LEN`]: its search tag. Of
@@ -204,6 +210,13 @@ impl<'a> Envelope<'a> {
     pub const fn search_key_id(&self) -> Option<KeyId> {
         let [_, _, _, _, _, _, _, _, _, _, a, b, c, d, ..] = *self.header else { return None };
         Some(KeyId::from_be_bytes([a, b, c, d]))
+    }
+
+    /// The search tag; `None` for a kind without equality.
+    #[must_use]
+    pub fn search_tag(&self) -> Option<SearchTag> {
+        let tag = self.header.get(HEADER_LEN + size_of::<KeyId>()..)?.try_into().ok()?;
+        Some(SearchTag { key_id: self.search_key_id()?, tag })
     }
 
     /// Length of the plaintext in bytes.

@@ -36,6 +36,8 @@ pub enum Failure {
     KeyringFromCommand,
     /// Only a superuser may do that.
     NotSuperuser(&'static str),
+    /// Not a table, or somebody else's.
+    NotOwner(String),
     /// A standby does not change the keyring.
     Standby,
     /// Not the name of a purpose.
@@ -178,6 +180,12 @@ impl Failure {
                 format!("must be superuser to {verb}"),
                 None,
                 "Ask a superuser to do it.",
+            ),
+            Self::NotOwner(table) => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("must be owner of table {table}"),
+                None,
+                "Call it for a table, as its owner or as a superuser.",
             ),
             Self::Standby => (
                 Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,

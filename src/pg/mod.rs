@@ -12,6 +12,7 @@ pub mod keys;
 pub mod literals;
 pub mod log;
 pub mod message;
+pub mod owner;
 pub mod role;
 pub mod sealing;
 pub mod settings;

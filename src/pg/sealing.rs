@@ -43,3 +43,27 @@ pub fn open(kind: Kind, scope: Scope<'_>, sealed: &[u8], make: MakeOutput) -> Re
         with_keys(|keys| Ok(envelope.open(keys.subkey(root, scope)?, out)?))
     })
 }
+
+/// Opens a sealed value without giving its plaintext away, and checks that its search tag is that of the plaintext.
+///
+/// # Errors
+/// As [`open`].
+pub fn verify(kind: Kind, scope: Scope<'_>, sealed: &[u8]) -> Result<(), Failure> {
+    let envelope = Envelope::parse(sealed)?;
+    if envelope.kind() != kind {
+        return Err(Error::Corrupted.into());
+    }
+    let mut plaintext = Output::varlena(envelope.plaintext_len())?;
+    let outcome = with_keys(|keys| {
+        envelope.open(keys.subkey(Root::Named(envelope.key_id(), Purpose::Encryption), scope)?, plaintext.bytes())?;
+        if let Some(search_tag) = envelope.search_tag() {
+            let key = keys.mac(Root::Named(search_tag.key_id(), Purpose::Search), scope)?;
+            if SearchTag::of(key, plaintext.bytes()) != search_tag {
+                return Err(Error::Corrupted.into());
+            }
+        }
+        Ok(())
+    });
+    plaintext.bytes().fill(0);
+    outcome
+}

@@ -19,7 +19,8 @@ use crate::{
 
 /// The functions of a type: their names begin with the type's.
 macro_rules! type_functions {
-    ($type:ty: $in:ident $out:ident $recv:ident $send:ident $from_text:ident $to_text:ident) => {
+    ($type:ty: $in:ident $out:ident $recv:ident $send:ident $from_text:ident $to_text:ident $reseal:ident
+        $check:ident) => {
         c_functions! {
             $in => input::<$type>;
             $out => output::<$type>;
@@ -27,18 +28,24 @@ macro_rules! type_functions {
             $send => send::<$type>;
             $from_text => from_text::<$type>;
             $to_text => to_text::<$type>;
+            $reseal => reseal::<$type>;
+            $check => check::<$type>;
         }
     };
 }
 
-type_functions! { TenantBound: encrypted_text_in encrypted_text_out encrypted_text_recv encrypted_text_send
-encrypted_text_from_text encrypted_text_to_text }
+type_functions! { TenantBound: encrypted_text_in encrypted_text_out encrypted_text_recv
+encrypted_text_send encrypted_text_from_text encrypted_text_to_text
+encrypted_text_reseal encrypted_text_check }
 type_functions! { Shared: shared_encrypted_text_in shared_encrypted_text_out shared_encrypted_text_recv
-shared_encrypted_text_send shared_encrypted_text_from_text shared_encrypted_text_to_text }
+shared_encrypted_text_send shared_encrypted_text_from_text shared_encrypted_text_to_text
+shared_encrypted_text_reseal shared_encrypted_text_check }
 type_functions! { TenantBoundEq: encrypted_text_eq_in encrypted_text_eq_out encrypted_text_eq_recv
-encrypted_text_eq_send encrypted_text_eq_from_text encrypted_text_eq_to_text }
+encrypted_text_eq_send encrypted_text_eq_from_text encrypted_text_eq_to_text
+encrypted_text_eq_reseal encrypted_text_eq_check }
 type_functions! { SharedEq: shared_encrypted_text_eq_in shared_encrypted_text_eq_out shared_encrypted_text_eq_recv
-shared_encrypted_text_eq_send shared_encrypted_text_eq_from_text shared_encrypted_text_eq_to_text }
+shared_encrypted_text_eq_send shared_encrypted_text_eq_from_text shared_encrypted_text_eq_to_text
+shared_encrypted_text_eq_reseal shared_encrypted_text_eq_check }
 
 c_functions! {
     encrypted_text_encrypt => encrypt_for_tenant::<TenantBound>;
@@ -215,6 +222,50 @@ fn encrypt_shared<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
 fn decrypt_shared<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
     log::note_secret();
     sealing::open(T::KIND, Scope::Shared, args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
+}
+
+/// `cordon.reseal(value, tenant text)`: the same text under the primary keys.
+fn reseal<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
+    if args.is_null(0) {
+        return Ok(args.null());
+    }
+    with_scope_of_row::<T, _>(&args, |scope| {
+        let mut text = sealing::open(T::KIND, scope, args.varlena(0).as_bytes(), Output::varlena)?;
+        let sealed = sealing::seal(T::KIND, scope, text.bytes());
+        text.bytes().fill(0);
+        sealed.map(Output::into_datum)
+    })
+}
+
+/// `cordon.check_value(value, tenant text)`: NULL when it opens, or why it does not. Without a keyring an error.
+fn check<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
+    log::note_secret();
+    if args.is_null(0) {
+        return Ok(args.null());
+    }
+    match with_scope_of_row::<T, _>(&args, |scope| sealing::verify(T::KIND, scope, args.varlena(0).as_bytes())) {
+        Ok(()) => Ok(args.null()),
+        Err(failure @ (Failure::Core(_) | Failure::Null(_) | Failure::Tenant(_))) => {
+            let report = failure.report();
+            let message = report.message().as_bytes();
+            let mut output = Output::varlena(message.len())?;
+            output.bytes().copy_from_slice(message);
+            Ok(output.into_datum())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Calls `f` with the tenant in the second argument, for a type that is bound to one.
+fn with_scope_of_row<T: EncryptedType, R>(
+    args: &Args,
+    f: impl FnOnce(Scope<'_>) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    match T::KIND {
+        Kind::Shared | Kind::SharedEq => f(Scope::Shared),
+        Kind::Tenant | Kind::TenantEq => f(Scope::Tenant(&explicit_tenant(args)?)),
+    }
 }
 
 /// `cordon.key_id(encrypted_text)` and its overloads. Needs neither key nor tenant.

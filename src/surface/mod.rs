@@ -2,5 +2,6 @@
 
 pub mod encrypted_types;
 mod keyring;
+mod rotation;
 mod tenant;
 mod tokens;

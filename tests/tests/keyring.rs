@@ -181,7 +181,7 @@ fn rotated_keys_open_old_values_and_seal_new_ones() {
 
     // The old key, disabled, opens nothing; enabled again, it does.
     assert_refused(superuser.query("SELECT cordon.disable_key($1)", &[&new]), "55000", &[]);
-    superuser.query("SELECT cordon.disable_key($1)", &[&old]).unwrap();
+    superuser.query("SELECT cordon.disable_key($1, force => true)", &[&old]).unwrap();
     assert_refused(superuser.query("SELECT token::text FROM t WHERE id = 1", &[]), "55000", &["ghp_secret"]);
     assert_eq!(opened(&mut superuser), "ghp_secret");
     cluster.restart();

@@ -1,0 +1,271 @@
+//! Values move to a new key while the table is in use, and whatever happens meanwhile.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use cordon_tests::{Cluster, Database, Settings, assert_refused, sqlstate};
+use postgres::Client;
+
+const TENANTS: i64 = 4;
+
+/// A protected table of `app`'s with values of several tenants, plain and with equality, and a trigger that notes updates.
+fn table(database: &Database<'_>, rows: i32) {
+    let mut app = database.app();
+    app.batch_execute(
+        "CREATE TABLE account (team_id bigint NOT NULL, id int, version int NOT NULL DEFAULT 0, token encrypted_text,
+             mail encrypted_text_eq, note shared_encrypted_text, updated_at int DEFAULT 0,
+             PRIMARY KEY (team_id, id), UNIQUE (team_id, mail));
+         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN NEW.updated_at := OLD.updated_at + 1; RETURN NEW; END $$;
+         CREATE TRIGGER touch BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION touch();
+         SELECT cordon.protect('account')",
+    )
+    .unwrap();
+    for tenant in 1..=TENANTS {
+        database
+            .tenant(&tenant.to_string())
+            .execute(
+                "INSERT INTO account (id, token, mail, note)
+                 SELECT i, 'token ' || i || ' v0', 'mail' || i || '@x', 'note' FROM generate_series(1, $1) i",
+                &[&rows],
+            )
+            .unwrap();
+    }
+}
+
+fn rotate(database: &Database<'_>, purpose: &str) -> i64 {
+    let mut dba = database.superuser();
+    let old = format!("SELECT id FROM cordon.keyring WHERE purpose = '{purpose}' AND status = 'primary'");
+    let old = dba.query_one(&old, &[]).unwrap().get(0);
+    dba.query("SELECT cordon.rotate_key($1)", &[&purpose]).unwrap();
+    old
+}
+
+/// Rows of a column that are not under primary keys.
+fn outdated(client: &mut Client, column: &str) -> i64 {
+    let query = "SELECT coalesce(sum(rows), 0)::bigint FROM cordon.key_usage('account', $1::text::name) WHERE status <> 'primary'";
+    client.query_one(query, &[&column]).unwrap().get(0)
+}
+
+fn failing(client: &mut Client, column: &str) -> i64 {
+    client.query_one("SELECT count(*) FROM cordon.verify_column('account', $1::text::name)", &[&column]).unwrap().get(0)
+}
+
+#[test]
+fn every_column_moves_to_the_new_keys_and_the_old_one_can_be_disabled() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    table(&database, 500);
+    let (old, old_search) = (rotate(&database, "encryption"), rotate(&database, "search"));
+    let (mut app, mut dba) = (database.app(), database.superuser());
+    cluster.reload(&mut app);
+    cluster.reload(&mut dba);
+    assert_eq!(outdated(&mut app, "token"), 500 * TENANTS);
+    let refused = dba.execute("SELECT cordon.disable_key($1)", &[&old]);
+    assert_refused(refused, "2BP01", &[]);
+    assert_refused(dba.execute("SELECT cordon.disable_key($1)", &[&old_search]), "2BP01", &[]);
+    for column in ["token", "mail", "note"] {
+        app.batch_execute(&format!("CALL cordon.reencrypt('account', '{column}', batch_size => 100)")).unwrap();
+        assert_eq!(outdated(&mut app, column), 0, "{column}");
+        assert_eq!(failing(&mut app, column), 0, "{column}");
+    }
+    let touched: i64 = dba.query_one("SELECT count(*) FROM account WHERE updated_at > 0", &[]).unwrap().get(0);
+    assert_eq!(touched, 0, "a trigger fired");
+    for key in [old, old_search] {
+        dba.execute("SELECT cordon.disable_key($1)", &[&key]).unwrap();
+    }
+    let mut tenant = database.tenant("3");
+    let row = tenant.query_one("SELECT id, token::text FROM account WHERE mail = $1::text", &[&"mail7@x"]).unwrap();
+    assert_eq!((row.get::<_, i32>(0), row.get::<_, String>(1)), (7, "token 7 v0".into()));
+    let twice = tenant.execute("INSERT INTO account (id, mail) VALUES (900, 'mail7@x')", &[]).unwrap_err();
+    assert_eq!(sqlstate(&twice), "23505");
+}
+
+#[test]
+fn a_forced_disable_is_a_decision() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    table(&database, 5);
+    let old = rotate(&database, "encryption");
+    let mut dba = database.superuser();
+    dba.execute("SELECT cordon.disable_key($1, force => true)", &[&old]).unwrap();
+    let mut tenant = database.tenant("1");
+    assert_refused(tenant.query("SELECT token::text FROM account", &[]), "55000", &["token"]);
+    assert_eq!(failing(&mut dba, "token"), 5 * TENANTS);
+    assert_refused(dba.batch_execute("CALL cordon.reencrypt('account', 'token')"), "55000", &["token"]);
+}
+
+#[test]
+fn partitions_and_tables_without_a_primary_key_are_rewritten() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    let mut app = database.app();
+    app.batch_execute(
+        "CREATE TABLE account (team_id bigint NOT NULL, token encrypted_text) PARTITION BY HASH (team_id);
+         CREATE TABLE account_0 PARTITION OF account FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE account_1 PARTITION OF account FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         SELECT cordon.protect('account')",
+    )
+    .unwrap();
+    for tenant in ["1", "2", "3"] {
+        database
+            .tenant(tenant)
+            .execute("INSERT INTO account (token) SELECT 'x' FROM generate_series(1, 100)", &[])
+            .unwrap();
+    }
+    rotate(&database, "encryption");
+    cluster.reload(&mut app);
+    app.batch_execute("CALL cordon.reencrypt('account', 'token')").unwrap();
+    assert_eq!((outdated(&mut app, "token"), failing(&mut app, "token")), (0, 0));
+}
+
+#[test]
+fn what_an_owner_planted_in_a_table_does_not_run_with_a_superusers_rights() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    table(&database, 5);
+    let mut app = database.app();
+    app.batch_execute(
+        "CREATE TABLE spoils (who name, is_superuser boolean);
+         CREATE FUNCTION plant(encrypted_text) RETURNS int LANGUAGE plpgsql AS $$
+             BEGIN INSERT INTO public.spoils SELECT current_user, usesuper FROM pg_user WHERE usename = current_user; RETURN 1; END $$;
+         ALTER TABLE account ADD CHECK (plant(token) = 1); TRUNCATE spoils",
+    )
+    .unwrap();
+    rotate(&database, "encryption");
+    let mut dba = database.superuser();
+    dba.batch_execute("CALL cordon.reencrypt('account', 'token')").unwrap();
+    let row = dba.query_one("SELECT count(*), bool_or(is_superuser), min(who::text) FROM spoils", &[]).unwrap();
+    assert!(row.get::<_, i64>(0) > 0, "the planted code runs");
+    assert_eq!((row.get::<_, bool>(1), row.get::<_, &str>(2)), (false, "app"));
+}
+
+/// Updates random rows until told to stop, and returns the last version of each row whose update was acknowledged.
+/// Errors other than of a lost connection are failures.
+fn write(database: &Database<'_>, tenant: i64, rows: i32, seed: u64, stop: &AtomicBool) -> HashMap<i32, i32> {
+    let mut acknowledged = HashMap::new();
+    let mut random = seed;
+    let connect = || database.cluster.connect_with("app", &database.name, &format!("-c app.team_id={tenant}"));
+    let mut client = None;
+    while !stop.load(Ordering::Relaxed) {
+        let Some(connection) = client.as_mut() else {
+            client = connect().ok();
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        // Each writer has rows of its own, so that it knows their versions: those that its seed is congruent to.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let id = i32::try_from((random >> 33) % u64::try_from(rows / 2).unwrap()).unwrap() * 2
+            + i32::try_from(seed % 2).unwrap()
+            + 1;
+        let version = acknowledged.get(&id).unwrap_or(&0) + 1;
+        let outcome = Client::execute(
+            connection,
+            "UPDATE account SET version = $2, token = 'token ' || id || ' v' || $2::int WHERE id = $1",
+            &[&id, &version],
+        );
+        match outcome {
+            Ok(changed) => {
+                assert_eq!(changed, 1, "row {id} of tenant {tenant}");
+                acknowledged.insert(id, version);
+            }
+            Err(error) if error.is_closed() || error.code().is_none() || sqlstate(&error).starts_with("57P") => {
+                client = None
+            }
+            Err(error) => panic!("a writer got {}: {error}", sqlstate(&error)),
+        }
+    }
+    acknowledged
+}
+
+/// Eight writers beside a rewrite; `disturb` is called meanwhile, and may stop the server, after which the rewrite is called again.
+fn rewrite_under_load(rows: i32, disturb: impl Fn(&Cluster, u32)) {
+    let cluster =
+        Cluster::start(&Settings { configuration: "fsync = on\nsynchronous_commit = on", ..Settings::default() });
+    let database = cluster.database("d");
+    table(&database, rows);
+    rotate(&database, "encryption");
+    let stop = AtomicBool::new(false);
+    let acknowledged = thread::scope(|scope| {
+        let writers: Vec<_> = (0..8u64)
+            .map(|seed| {
+                let (database, stop) = (&database, &stop);
+                let tenant = i64::try_from(seed / 2).unwrap() + 1;
+                (tenant, scope.spawn(move || write(database, tenant, rows, seed, stop)))
+            })
+            .collect();
+        // Whatever fails in here must stop the writers, or the scope would never end.
+        let rewriting = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let deadline = Instant::now() + Duration::from_secs(120);
+            for attempt in 0.. {
+                assert!(Instant::now() < deadline, "the rewrite does not end");
+                let outcome = thread::scope(|scope| {
+                    let call = scope.spawn(|| {
+                        let mut app = cluster.connect_with("app", "d", "")?;
+                        app.batch_execute(
+                            "CALL cordon.reencrypt('account', 'token', batch_size => 500, pause => '5 ms')",
+                        )
+                    });
+                    disturb(&cluster, attempt);
+                    call.join().expect("no panic")
+                });
+                match outcome {
+                    Ok(()) => break,
+                    Err(error)
+                        if error.is_closed() || error.code().is_none() || sqlstate(&error).starts_with("57P") => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            let mut app = database.app();
+            while outdated(&mut app, "token") > 0 {
+                app.batch_execute("CALL cordon.reencrypt('account', 'token')").unwrap();
+            }
+        }));
+        stop.store(true, Ordering::Relaxed);
+        let acknowledged: Vec<_> =
+            writers.into_iter().map(|(tenant, writer)| (tenant, writer.join().expect("a writer"))).collect();
+        rewriting.expect("the rewrite");
+        acknowledged
+    });
+    let mut total = 0;
+    for (tenant, rows) in acknowledged {
+        let mut client = database.tenant(&tenant.to_string());
+        let stored: HashMap<i32, (i32, String)> = client
+            .query("SELECT id, version, token::text FROM account", &[])
+            .unwrap()
+            .iter()
+            .map(|row| (row.get(0), (row.get(1), row.get(2))))
+            .collect();
+        for (id, version) in rows {
+            let (found, token) = &stored[&id];
+            // A crash may lose the answer to a write that was made.
+            assert!(*found == version || *found == version + 1, "row {id}: {found}, acknowledged was {version}");
+            assert_eq!(*token, format!("token {id} v{found}"));
+            total += 1;
+        }
+    }
+    assert!(total > 100, "the writers wrote {total} rows");
+    let mut app = database.app();
+    assert_eq!((outdated(&mut app, "token"), failing(&mut app, "token")), (0, 0));
+}
+
+#[test]
+fn no_acknowledged_write_is_lost_beside_a_rewrite() {
+    rewrite_under_load(10_000, |_, _| {});
+}
+
+#[test]
+fn no_acknowledged_write_is_lost_when_the_server_is_killed_three_times() {
+    rewrite_under_load(10_000, |cluster, attempt| {
+        if attempt < 3 {
+            thread::sleep(Duration::from_millis(150));
+            cluster.crash_and_restart();
+        }
+    });
+}
