@@ -377,36 +377,24 @@ BEGIN
     IF NOT cordon.bypasses(current_user::regrole) THEN
         RETURN;
     END IF;
-    FOR old IN SELECT k.id FROM cordon.keyring k WHERE k.purpose = 'encryption' AND k.status = 'enabled' LOOP
+    FOR old IN
+        SELECT k.id, k.purpose = 'search' AS is_search FROM cordon.keyring k
+        WHERE k.purpose IN ('encryption', 'search') AND k.status = 'enabled'
+    LOOP
         FOR col IN
-            SELECT a.attrelid::regclass AS relation, a.attname AS name, t.typname LIKE 'encrypted\_text%' AS is_tenant_bound,
-                   CASE WHEN t.typname LIKE '%\_eq' THEN 'encrypt_eq' ELSE 'encrypt' END AS encrypt,
-                   x.tenant_column
-            FROM pg_attribute a
-            JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' AND c.relpersistence <> 't'
-            JOIN pg_type t ON t.oid = a.atttypid
-            JOIN pg_proc p ON p.oid = t.typinput AND p.pronamespace = 'cordon'::regnamespace
-                AND p.proname = t.typname || '_in'
-            LEFT JOIN cordon.tenant_tables() x ON x.relation = a.attrelid
-            WHERE a.attnum > 0 AND NOT a.attisdropped
+            SELECT s.* FROM cordon.sealed_columns() s JOIN pg_class c ON c.oid = s.relation AND c.relkind = 'r'
+            WHERE s.has_equality OR NOT old.is_search
         LOOP
             EXECUTE format(
                 'SELECT EXISTS (SELECT FROM (SELECT %I AS value FROM ONLY %s WHERE %1$I IS NOT NULL LIMIT %3$s) s '
-                'WHERE cordon.key_id(s.value) = %4$s)', col.name, col.relation, sample, old.id) INTO is_in_use;
+                'WHERE cordon.%4$I(s.value) = %5$s)', col.column_name, col.relation, sample,
+                CASE WHEN old.is_search THEN 'search_key_id' ELSE 'key_id' END, old.id) INTO is_in_use;
             IF is_in_use THEN
-                RETURN NEXT ('info', 'old_key_in_use', format('%s.%I', col.relation, col.name),
-                    format('Values are sealed under key %s, which is not primary any more.', old.id),
-                    CASE
-                        WHEN NOT col.is_tenant_bound THEN
-                            format('UPDATE %s SET %I = cordon.%I(cordon.decrypt(%2$I)) WHERE cordon.key_id(%2$I) = %4$s',
-                                   col.relation, col.name, col.encrypt, old.id)
-                        WHEN col.tenant_column IS NULL THEN
-                            '-- as each tenant: update the column with its own text'
-                        ELSE
-                            format('UPDATE %s SET %I = cordon.%5$I(cordon.decrypt(%2$I, %3$I::text), %3$I::text) '
-                                   'WHERE cordon.key_id(%2$I) = %4$s', col.relation, col.name, col.tenant_column, old.id,
-                                   col.encrypt)
-                    END)::cordon.finding;
+                RETURN NEXT ('info', 'old_key_in_use', format('%s.%I', col.relation, col.column_name),
+                    format('Values need key %s, which is not primary any more.', old.id),
+                    format(CASE WHEN col.is_shared OR col.tenant_column IS NOT NULL THEN 'CALL cordon.reencrypt(%L, %L)'
+                                ELSE 'CALL cordon.reencrypt(%L, %L, tenant_column => ''…'')' END,
+                           col.relation, col.column_name))::cordon.finding;
             END IF;
         END LOOP;
     END LOOP;

@@ -122,6 +122,14 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
             "ALTER TABLE account ADD note shared_encrypted_text; INSERT INTO account (team_id, note) VALUES (7, cordon.encrypt('note'));
              SELECT cordon.rotate_key('encryption')",
         ),
+        (
+            "info",
+            "old_key_in_use",
+            "account.mail",
+            "ALTER TABLE account ADD mail encrypted_text_eq;
+             INSERT INTO account (team_id, mail) VALUES (7, cordon.encrypt_eq('seven', '7'));
+             SELECT cordon.rotate_key('search')",
+        ),
         ("info", "guard_not_enabled", "d", "SELECT cordon.disable_guard()"),
         (
             "warning",
