@@ -84,64 +84,11 @@ CREATE TYPE cordon.sealed_statistic (
 COMMENT ON TYPE cordon.sealed_statistic IS
     'a value of a type with equality in the statistics of a column; shown as it is stored, not for columns of tables';
 
--- Comparison, by the search tags: no key, no tenant, no error. So it is IMMUTABLE and LEAKPROOF in truth. The order
--- means nothing; btree needs one.
+-- Comparison, by the search tags.
 
 DO $comparison$
 DECLARE
-    functions CONSTANT text := $template$
-CREATE FUNCTION cordon.@name@_eq(@type@, @type@) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_eq';
-CREATE FUNCTION cordon.@name@_ne(@type@, @type@) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_ne';
-CREATE FUNCTION cordon.@name@_lt(@type@, @type@) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_lt';
-CREATE FUNCTION cordon.@name@_le(@type@, @type@) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_le';
-CREATE FUNCTION cordon.@name@_gt(@type@, @type@) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_gt';
-CREATE FUNCTION cordon.@name@_ge(@type@, @type@) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_ge';
-CREATE FUNCTION cordon.@name@_cmp(@type@, @type@) RETURNS integer
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_cmp';
-
-CREATE OPERATOR @schema@.= (
-    LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon.@name@_eq, COMMUTATOR = OPERATOR(@schema@.=),
-    NEGATOR = OPERATOR(@schema@.<>), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
-CREATE OPERATOR @schema@.<> (
-    LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon.@name@_ne, COMMUTATOR = OPERATOR(@schema@.<>),
-    NEGATOR = OPERATOR(@schema@.=), RESTRICT = neqsel, JOIN = neqjoinsel);
-CREATE OPERATOR @schema@.< (
-    LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon.@name@_lt, COMMUTATOR = OPERATOR(@schema@.>),
-    NEGATOR = OPERATOR(@schema@.>=), RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
-CREATE OPERATOR @schema@.<= (
-    LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon.@name@_le, COMMUTATOR = OPERATOR(@schema@.>=),
-    NEGATOR = OPERATOR(@schema@.>), RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
-CREATE OPERATOR @schema@.> (
-    LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon.@name@_gt, COMMUTATOR = OPERATOR(@schema@.<),
-    NEGATOR = OPERATOR(@schema@.<=), RESTRICT = scalargtsel, JOIN = scalargtjoinsel);
-CREATE OPERATOR @schema@.>= (
-    LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon.@name@_ge, COMMUTATOR = OPERATOR(@schema@.<=),
-    NEGATOR = OPERATOR(@schema@.<), RESTRICT = scalargesel, JOIN = scalargejoinsel);
-
-CREATE FUNCTION cordon.@name@_sort_support(internal) RETURNS void
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_sort_support';
-CREATE OPERATOR CLASS @schema@.@name@_ops DEFAULT FOR TYPE @type@ USING btree AS
-    OPERATOR 1 @schema@.<, OPERATOR 2 @schema@.<=, OPERATOR 3 @schema@.=, OPERATOR 4 @schema@.>=,
-    OPERATOR 5 @schema@.>,
-    FUNCTION 1 cordon.@name@_cmp(@type@, @type@),
-    FUNCTION 2 cordon.@name@_sort_support(internal);
-$template$;
-    hashing CONSTANT text := $template$
-CREATE FUNCTION cordon.@name@_hash(@type@) RETURNS integer
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_hash';
-CREATE FUNCTION cordon.@name@_hash_extended(@type@, bigint) RETURNS bigint
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_hash_extended';
-CREATE OPERATOR CLASS @schema@.@name@_ops DEFAULT FOR TYPE @type@ USING hash AS
-    OPERATOR 1 @schema@.=,
-    FUNCTION 1 cordon.@name@_hash(@type@),
-    FUNCTION 2 cordon.@name@_hash_extended(@type@, bigint);
-
+    with_text CONSTANT text := $template$
 CREATE FUNCTION cordon.search_key_id(@type@) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_search_key_id';
 COMMENT ON FUNCTION cordon.search_key_id(@type@) IS
@@ -196,11 +143,11 @@ $template$;
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['encrypted_text_eq', 'shared_encrypted_text_eq'] LOOP
-        EXECUTE replace(replace(replace(replace(functions || hashing || casts, '@schema@', '@extschema@'),
+        PERFORM cordon.declare_comparison(name, name, 'encrypted_value', '@extschema@', false);
+        EXECUTE replace(replace(replace(replace(with_text || casts, '@schema@', '@extschema@'),
             '@plain@', regexp_replace(name, '_eq$', '')), '@type@', name), '@name@', name);
     END LOOP;
-    EXECUTE replace(replace(replace(functions, '@schema@', 'cordon'),
-        '@type@', 'cordon.sealed_statistic'), '@name@', 'sealed_statistic');
+    PERFORM cordon.declare_comparison('cordon.sealed_statistic', 'sealed_statistic', 'encrypted_value', 'cordon', false);
 END $comparison$;
 
 -- Explicit sealing, whatever the session's tenant and text form: for migrations, by roles that are granted it.

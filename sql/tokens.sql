@@ -23,59 +23,9 @@ CREATE FUNCTION cordon.key_id(token_hash) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_key_id';
 COMMENT ON FUNCTION cordon.key_id(token_hash) IS 'id of the key that the token was hashed with';
 
--- Comparison, by the bytes. LEAKPROOF: it never fails and tells nothing but its result, so that indexes are used under
--- row security. The order means nothing.
-
-CREATE FUNCTION cordon.token_hash_eq(token_hash, token_hash) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_eq';
-CREATE FUNCTION cordon.token_hash_ne(token_hash, token_hash) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_ne';
-CREATE FUNCTION cordon.token_hash_lt(token_hash, token_hash) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_lt';
-CREATE FUNCTION cordon.token_hash_le(token_hash, token_hash) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_le';
-CREATE FUNCTION cordon.token_hash_gt(token_hash, token_hash) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_gt';
-CREATE FUNCTION cordon.token_hash_ge(token_hash, token_hash) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_ge';
-CREATE FUNCTION cordon.token_hash_cmp(token_hash, token_hash) RETURNS integer
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_cmp';
-CREATE FUNCTION cordon.token_hash_sort_support(internal) RETURNS void
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_sort_support';
-CREATE FUNCTION cordon.token_hash_hash(token_hash) RETURNS integer
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_hash';
-CREATE FUNCTION cordon.token_hash_hash_extended(token_hash, bigint) RETURNS bigint
-    LANGUAGE c IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE AS 'MODULE_PATHNAME', 'token_hash_hash_extended';
-
-CREATE OPERATOR = (
-    LEFTARG = token_hash, RIGHTARG = token_hash, FUNCTION = cordon.token_hash_eq, COMMUTATOR = =, NEGATOR = <>,
-    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
-CREATE OPERATOR <> (
-    LEFTARG = token_hash, RIGHTARG = token_hash, FUNCTION = cordon.token_hash_ne, COMMUTATOR = <>, NEGATOR = =,
-    RESTRICT = neqsel, JOIN = neqjoinsel);
-CREATE OPERATOR < (
-    LEFTARG = token_hash, RIGHTARG = token_hash, FUNCTION = cordon.token_hash_lt, COMMUTATOR = >, NEGATOR = >=,
-    RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
-CREATE OPERATOR <= (
-    LEFTARG = token_hash, RIGHTARG = token_hash, FUNCTION = cordon.token_hash_le, COMMUTATOR = >=, NEGATOR = >,
-    RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
-CREATE OPERATOR > (
-    LEFTARG = token_hash, RIGHTARG = token_hash, FUNCTION = cordon.token_hash_gt, COMMUTATOR = <, NEGATOR = <=,
-    RESTRICT = scalargtsel, JOIN = scalargtjoinsel);
-CREATE OPERATOR >= (
-    LEFTARG = token_hash, RIGHTARG = token_hash, FUNCTION = cordon.token_hash_ge, COMMUTATOR = <=, NEGATOR = <,
-    RESTRICT = scalargesel, JOIN = scalargejoinsel);
-
-CREATE OPERATOR CLASS token_hash_ops DEFAULT FOR TYPE token_hash USING btree AS
-    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
-    FUNCTION 1 cordon.token_hash_cmp(token_hash, token_hash),
-    FUNCTION 2 cordon.token_hash_sort_support(internal),
-    -- Equal hashes have equal bytes, so that duplicates share an index entry.
-    FUNCTION 4 pg_catalog.btequalimage(oid);
-CREATE OPERATOR CLASS token_hash_ops DEFAULT FOR TYPE token_hash USING hash AS
-    OPERATOR 1 =,
-    FUNCTION 1 cordon.token_hash_hash(token_hash),
-    FUNCTION 2 cordon.token_hash_hash_extended(token_hash, bigint);
+-- Comparison, by the bytes.
+SELECT cordon.declare_comparison('token_hash', 'token_hash', 'token_hash', '@extschema@', true);
+DROP FUNCTION cordon.declare_comparison;
 
 -- Hashing and checking. STABLE, because the keys may change. Not STRICT: a NULL that comes back from a check, or a hash
 -- that is NULL, is too easily taken for something else.

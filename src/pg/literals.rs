@@ -8,13 +8,10 @@ use core::{
     ffi::{CStr, c_int, c_void},
     ptr,
 };
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgrx::{
-    PgBox, PgTupleDesc, pg_guard,
+    PgBox, pg_guard,
     pg_sys::{self, CoercionContext, CoercionForm, CoercionPathType, Const, Datum, NodeTag, Oid, Query},
 };
 
@@ -23,14 +20,12 @@ use pg_sys::{expression_tree_mutator, query_tree_mutator};
 #[cfg(not(feature = "pg15"))]
 use pg_sys::{expression_tree_mutator_impl as expression_tree_mutator, query_tree_mutator_impl as query_tree_mutator};
 
-use super::error::Failure;
-
-/// An input function of a sealed type, by which the type is known: whatever its name, schema and oid.
-pub type InputFunction = unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+use super::{
+    array_comparison, assignments,
+    sealed_types::{self, InputFunction, holds_sealed},
+};
 
 type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
-
-static INPUT_FUNCTIONS: OnceLock<&'static [InputFunction]> = OnceLock::new();
 
 /// Set by the input functions until the transaction ends. While it is not, no constant of a sealed type can have been
 /// parsed, and statements pass without a look. A statement that has been looked at does not clear it, for it may be one
@@ -41,7 +36,7 @@ static mut PREVIOUS_HOOK: pg_sys::post_parse_analyze_hook_type = None;
 
 /// Installs the hook. Called once a process, with the input functions of the sealed types.
 pub fn install_hook(input_functions: &'static [InputFunction]) {
-    INPUT_FUNCTIONS.get_or_init(|| input_functions);
+    sealed_types::know(input_functions);
     // SAFETY: while the library loads nothing else runs.
     unsafe {
         PREVIOUS_HOOK = pg_sys::post_parse_analyze_hook;
@@ -70,10 +65,10 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
         pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
-            if INPUT_WAS_CALLED.load(Ordering::Relaxed) || compares_with_array(query) {
+            if INPUT_WAS_CALLED.load(Ordering::Relaxed) || array_comparison::occurs_in(held_query(query)) {
                 rewrite(query);
             }
-            if let Err(failure) = check_assignments(query) {
+            if let Err(failure) = assignments::check(query) {
                 failure.raise();
             }
         });
@@ -100,87 +95,6 @@ unsafe fn held_query(query: *mut Query) -> *mut Query {
             NodeTag::T_DeclareCursorStmt => held_query((*statement.cast::<pg_sys::DeclareCursorStmt>()).query.cast()),
             _ => ptr::null_mut(),
         }
-    }
-}
-
-/// Whether `x = ANY (array)` with an operator of an extension occurs: perhaps one that [`unify_array_comparison`] is for.
-///
-/// # Safety
-/// As [`rewrite`].
-unsafe fn compares_with_array(query: *mut Query) -> bool {
-    // SAFETY: by this function's contract.
-    unsafe {
-        let query = held_query(query);
-        !query.is_null() && pg_sys::query_tree_walker(query, Some(is_array_comparison), ptr::null_mut(), 0)
-    }
-}
-
-/// # Safety
-/// As [`mutate`].
-#[pg_guard]
-unsafe extern "C-unwind" fn is_array_comparison(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
-    }
-    // SAFETY: by this function's contract.
-    unsafe {
-        match (*node).type_ {
-            NodeTag::T_ScalarArrayOpExpr
-                if (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno.to_u32() >= pg_sys::FirstNormalObjectId =>
-            {
-                true
-            }
-            NodeTag::T_Query => pg_sys::query_tree_walker(node.cast(), Some(is_array_comparison), context, 0),
-            _ => pg_sys::expression_tree_walker(node, Some(is_array_comparison), context),
-        }
-    }
-}
-
-/// `sealed = ANY (array of text)`, in which PostgreSQL does not inline the operator's function as it does elsewhere:
-/// brought to `sealed = ANY (array of sealed)`, for which there are indexes. Likewise with `<>`, `ALL`, and the sides
-/// exchanged. `comparison` is changed in place.
-///
-/// # Safety
-/// `comparison` must be a `ScalarArrayOpExpr` that nobody else refers to.
-unsafe fn unify_array_comparison(comparison: *mut pg_sys::ScalarArrayOpExpr) {
-    // SAFETY: by this function's contract; the comparison has two arguments, of which the second is an array. The rest
-    // are lookups in the system catalogs.
-    unsafe {
-        let (mut left, mut right) = (Oid::INVALID, Oid::INVALID);
-        pg_sys::op_input_types((*comparison).opno, &raw mut left, &raw mut right);
-        let sealed = match (left, right) {
-            (pg_sys::TEXTOID, sealed) | (sealed, pg_sys::TEXTOID) if holds_sealed(sealed) => sealed,
-            _ => return,
-        };
-        let same_type = (*pg_sys::lookup_type_cache(sealed, pg_sys::TYPECACHE_EQ_OPR as c_int)).eq_opr;
-        let name = pg_sys::get_opname((*comparison).opno);
-        let operator = match CStr::from_ptr(name).to_bytes() {
-            b"=" => same_type,
-            b"<>" => pg_sys::get_negator(same_type),
-            _ => return,
-        };
-        let cells = (*(*comparison).args).elements;
-        let (cell, to) =
-            if left == pg_sys::TEXTOID { (cells, sealed) } else { (cells.add(1), pg_sys::get_array_type(sealed)) };
-        let argument = (*cell).ptr_value.cast::<pg_sys::Node>();
-        let cast = pg_sys::coerce_to_target_type(
-            ptr::null_mut(),
-            argument,
-            pg_sys::exprType(argument),
-            to,
-            -1,
-            CoercionContext::COERCION_EXPLICIT,
-            CoercionForm::COERCE_EXPLICIT_CAST,
-            -1,
-        );
-        if cast.is_null() || operator == Oid::INVALID {
-            return;
-        }
-        (*cell).ptr_value = cast.cast();
-        (*comparison).opno = operator;
-        (*comparison).opfuncid = pg_sys::get_opcode(operator);
-        (*comparison).hashfuncid = Oid::INVALID;
-        (*comparison).negfuncid = Oid::INVALID;
     }
 }
 
@@ -218,7 +132,7 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
             NodeTag::T_Query => query_tree_mutator(node.cast(), as_callback(mutate), context, 0).cast(),
             NodeTag::T_ScalarArrayOpExpr => {
                 let copy = expression_tree_mutator(node, as_callback(mutate), context);
-                unify_array_comparison(copy.cast());
+                array_comparison::unify(copy.cast());
                 copy
             }
             _ => expression_tree_mutator(node, as_callback(mutate), context),
@@ -285,112 +199,6 @@ unsafe fn run_time_cast(constant: *mut Const) -> *mut pg_sys::Node {
         cast.location = (*constant).location;
         cast.into_pg().cast()
     }
-}
-
-/// Refuses an assignment that turns a sealed value into text without an explicit cast. The casts to text and varchar are
-/// explicit ones, but for every other type of the string category (citext) PostgreSQL supplies an assignment cast
-/// through the output function.
-///
-/// # Safety
-/// As [`rewrite`].
-unsafe fn check_assignments(query: *mut Query) -> Result<(), Failure> {
-    // SAFETY: by this function's contract; the lists hold the nodes that the fields' comments in parsenodes.h say.
-    unsafe {
-        match (*query).commandType {
-            pg_sys::CmdType::CMD_UTILITY if (*(*query).utilityStmt).type_ == NodeTag::T_ExplainStmt => {
-                return check_assignments((*(*query).utilityStmt.cast::<pg_sys::ExplainStmt>()).query.cast());
-            }
-            pg_sys::CmdType::CMD_INSERT | pg_sys::CmdType::CMD_UPDATE => check_targets((*query).targetList)?,
-            _ => {}
-        }
-        if let Some(conflict) = (*query).onConflict.as_ref() {
-            check_targets(conflict.onConflictSet)?;
-        }
-        for action in nodes::<pg_sys::MergeAction>((*query).mergeActionList) {
-            check_targets((*action).targetList)?;
-        }
-        for cte in nodes::<pg_sys::CommonTableExpr>((*query).cteList) {
-            check_assignments((*cte).ctequery.cast())?;
-        }
-    }
-    Ok(())
-}
-
-/// # Safety
-/// `targets` must be a list of `TargetEntry`, or null.
-unsafe fn check_targets(targets: *mut pg_sys::List) -> Result<(), Failure> {
-    // SAFETY: by this function's contract.
-    unsafe {
-        for target in nodes::<pg_sys::TargetEntry>(targets) {
-            let mut expression = (*target).expr;
-            if (*expression).type_ == NodeTag::T_CoerceToDomain {
-                expression = (*expression.cast::<pg_sys::CoerceToDomain>()).arg;
-            }
-            if (*expression).type_ != NodeTag::T_CoerceViaIO {
-                continue;
-            }
-            let cast = expression.cast::<pg_sys::CoerceViaIO>();
-            if (*cast).coerceformat == CoercionForm::COERCE_IMPLICIT_CAST
-                && holds_sealed(pg_sys::exprType((*cast).arg.cast()))
-            {
-                return Err(Failure::ImplicitPlaintext);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The elements of a list of nodes.
-///
-/// # Safety
-/// `list` must be a list of pointers to `T`, or null for an empty one, and must not change while it is read.
-unsafe fn nodes<T>(list: *mut pg_sys::List) -> impl Iterator<Item = *mut T> {
-    // SAFETY: by this function's contract.
-    let cells = unsafe {
-        list.as_ref().map_or(&[][..], |list| {
-            core::slice::from_raw_parts(list.elements, usize::try_from(list.length).unwrap_or_default())
-        })
-    };
-    // SAFETY: a list of pointers, so each cell is one.
-    cells.iter().map(|cell| unsafe { cell.ptr_value }.cast())
-}
-
-/// Whether values of the type are sealed, or hold sealed ones: arrays, composites, ranges, and domains over them.
-fn holds_sealed(type_oid: Oid) -> bool {
-    // Types of initdb: most constants are of one.
-    if type_oid.to_u32() < pg_sys::FirstNormalObjectId {
-        return false;
-    }
-    // SAFETY: lookups in the system catalogs, of a type that a parsed query refers to.
-    unsafe {
-        let base = pg_sys::getBaseType(type_oid);
-        let element = pg_sys::get_element_type(base);
-        if element != Oid::INVALID {
-            return holds_sealed(element);
-        }
-        match u8::try_from(pg_sys::get_typtype(base)).unwrap_or_default() {
-            pg_sys::TYPTYPE_BASE => is_sealed(base),
-            pg_sys::TYPTYPE_COMPOSITE => PgTupleDesc::for_composite_type_by_oid(base)
-                .is_some_and(|columns| columns.iter().any(|column| holds_sealed(column.atttypid))),
-            pg_sys::TYPTYPE_RANGE => holds_sealed(pg_sys::get_range_subtype(base)),
-            pg_sys::TYPTYPE_MULTIRANGE => holds_sealed(pg_sys::get_multirange_range(base)),
-            _ => false,
-        }
-    }
-}
-
-/// # Safety
-/// `base` must be a base type.
-unsafe fn is_sealed(base: Oid) -> bool {
-    // SAFETY: fmgr_info fills the structure for a function that exists, as a type's input function does.
-    let address = unsafe {
-        let (mut input, mut parameter) = (Oid::INVALID, Oid::INVALID);
-        pg_sys::getTypeInputInfo(base, &raw mut input, &raw mut parameter);
-        let mut function = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(input, &raw mut function);
-        function.fn_addr.map(|address| address as usize)
-    };
-    INPUT_FUNCTIONS.get().is_some_and(|functions| functions.iter().any(|function| Some(*function as usize) == address))
 }
 
 /// PostgreSQL 15 declares the callback without its arguments.

@@ -12,8 +12,9 @@ use pgrx::{
 };
 
 /// When the statement began that was the last one to handle a secret. PostgreSQL takes the time anew for each message of
-/// a client, so it tells whether that statement is still the present one.
-static SECRET_SINCE: AtomicI64 = AtomicI64::new(0);
+/// a client, so it tells whether that statement is still the present one. Never at first, which is not 0: that is the time
+/// in processes that run no statements, and their entries are to be as they were.
+static SECRET_SINCE: AtomicI64 = AtomicI64::new(TimestampTz::MIN);
 
 static mut NEXT_EMIT_LOG: pg_sys::emit_log_hook_type = None;
 

@@ -2,6 +2,8 @@
 #![allow(unsafe_code, reason = "PostgreSQL's API is C")]
 
 pub mod array;
+mod array_comparison;
+mod assignments;
 pub mod cell;
 pub mod comparison;
 pub mod encoding;
@@ -14,6 +16,7 @@ pub mod log;
 pub mod message;
 pub mod owner;
 pub mod role;
+pub mod sealed_types;
 pub mod sealing;
 pub mod settings;
 pub mod statistics;

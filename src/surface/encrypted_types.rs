@@ -11,8 +11,9 @@ use crate::{
         encoding,
         error::Failure,
         fmgr::Args,
-        literals::{self, InputFunction},
-        log, message, sealing, statistics, tenant, text_form,
+        literals, log, message,
+        sealed_types::InputFunction,
+        sealing, statistics, tenant, text_form,
         varlena::{MakeOutput, Output},
     },
 };
