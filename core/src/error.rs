@@ -46,6 +46,16 @@ pub enum Error {
     NotGenerated,
     /// Not a SHA-256 digest, in hexadecimal or in bytes.
     NotSha256,
+    /// Not a Fernet token.
+    NotFernet,
+    /// Not a message of pgcrypto's.
+    NotPgcrypto,
+    /// No key of that purpose in the keyring opens it: made with another key, or altered since.
+    NoKeyOpens(Purpose),
+    /// A Fernet token older than was asked for.
+    Expired,
+    /// A Fernet token of a time to come.
+    FromTheFuture,
 }
 
 impl fmt::Display for Error {
@@ -71,6 +81,13 @@ impl fmt::Display for Error {
             Self::TokenPrefix => f.write_str("not a token prefix"),
             Self::NotGenerated => f.write_str("not a token that cordon.generate_token made"),
             Self::NotSha256 => f.write_str("not a SHA-256 digest"),
+            Self::NotFernet => f.write_str("not a Fernet token"),
+            Self::NotPgcrypto => f.write_str("not a text that pgp_sym_encrypt made"),
+            Self::NoKeyOpens(purpose) => {
+                write!(f, "no {purpose} key of the keyring opens it, or it was altered")
+            }
+            Self::Expired => f.write_str("the Fernet token has expired"),
+            Self::FromTheFuture => f.write_str("the Fernet token bears a time to come"),
         }
     }
 }

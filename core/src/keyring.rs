@@ -28,6 +28,8 @@ pub enum Purpose {
     Token = 3,
     /// Reading values that an application encrypted with Fernet; never used to encrypt.
     Fernet = 4,
+    /// A passphrase, for reading values that pgcrypto's `pgp_sym_encrypt` made; never used to encrypt.
+    Pgcrypto = 5,
 }
 
 /// What a root key may be used for at present.
@@ -82,7 +84,13 @@ impl Purpose {
     const GENERATED: [Self; 3] = [Self::Encryption, Self::Search, Self::Token];
 
     /// Every purpose.
-    const ALL: [Self; 4] = [Self::Encryption, Self::Search, Self::Token, Self::Fernet];
+    const ALL: [Self; 5] = [Self::Encryption, Self::Search, Self::Token, Self::Fernet, Self::Pgcrypto];
+
+    /// Whether its keys come from elsewhere and only read what was made there.
+    #[must_use]
+    pub const fn is_import_only(self) -> bool {
+        matches!(self, Self::Fernet | Self::Pgcrypto)
+    }
 
     /// The byte that stands for the purpose in key derivation.
     #[must_use]
@@ -104,6 +112,7 @@ impl Purpose {
             Self::Search => "search",
             Self::Token => "token",
             Self::Fernet => "fernet",
+            Self::Pgcrypto => "pgcrypto",
         }
     }
 }
@@ -136,7 +145,9 @@ impl Key {
         let mut id = [0; size_of::<KeyId>()];
         loop {
             getrandom::fill(&mut id).map_err(|_| ChangeFault::NoRandomness)?;
-            let material = RootKey::fill_with(|bytes| getrandom::fill(bytes).map_err(|_| ChangeFault::NoRandomness))?;
+            let material = RootKey::fill_with(RootKey::LEN, |bytes| {
+                getrandom::fill(bytes).map_err(|_| ChangeFault::NoRandomness)
+            })?;
             let id = KeyId::from_ne_bytes(id);
             let key = Self { id, purpose, status: Status::Primary, created_at, material };
             // One in four thousand million; and the file would be refused when it is next read.
@@ -148,6 +159,10 @@ impl Key {
     }
 
     fn check_material(&self) -> Result<(), KeyringFault> {
+        // How good the keys of others are is not ours to say: what they encrypted must be readable to be left behind.
+        if self.purpose.is_import_only() {
+            return Ok(());
+        }
         let material = self.material.expose();
         if material.iter().all(|byte| *byte == 0) {
             return Err(KeyringFault::ZeroMaterial(self.id));
@@ -216,7 +231,7 @@ impl Keyring {
     /// # Errors
     /// [`ChangeFault::ImportOnly`] or [`ChangeFault::NoRandomness`]. Then nothing has changed.
     pub fn rotate(&mut self, purpose: Purpose, created_at: Timestamp) -> Result<KeyId, ChangeFault> {
-        if purpose == Purpose::Fernet {
+        if purpose.is_import_only() {
             return Err(ChangeFault::ImportOnly(purpose));
         }
         let key = Key::generate(purpose, &self.keys, created_at)?;
@@ -246,7 +261,7 @@ impl Keyring {
 
     fn set_status(&mut self, id: KeyId, status: Status) -> Result<(), ChangeFault> {
         let key = self.keys.iter_mut().find(|key| key.id == id).ok_or(ChangeFault::UnknownKey(id))?;
-        if key.status == Status::Primary {
+        if key.status == Status::Primary && !key.purpose.is_import_only() {
             return Err(ChangeFault::Primary(id));
         }
         key.status = status;
@@ -271,7 +286,7 @@ impl Keyring {
         for purpose in Purpose::ALL {
             let of_purpose = || self.keys.iter().filter(|key| key.purpose == purpose);
             match of_purpose().filter(|key| key.status == Status::Primary).count() {
-                0 if purpose != Purpose::Fernet && of_purpose().next().is_some() => {
+                0 if !purpose.is_import_only() && of_purpose().next().is_some() => {
                     return Err(KeyringFault::NoPrimary(purpose));
                 }
                 0 | 1 => {}

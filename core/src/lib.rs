@@ -12,6 +12,7 @@
 mod cache;
 pub mod envelope;
 mod error;
+pub mod fernet;
 pub mod keyring;
 pub mod keyring_file;
 mod mac;

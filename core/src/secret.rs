@@ -4,27 +4,29 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// The 32 bytes of a root key. Erased when dropped, and never printed.
+/// The bytes of a root key: 32, or as many as a passphrase has. Erased when dropped, and never printed.
 ///
 /// They stay where they are on the heap, because a value that is moved leaves its bytes behind.
 #[derive(Clone)]
-pub struct RootKey(Box<Zeroizing<[u8; Self::LEN]>>);
+pub struct RootKey(Zeroizing<Box<[u8]>>);
 
 impl RootKey {
-    /// Length of a root key in bytes.
+    /// Length in bytes of a root key that is no passphrase.
     pub const LEN: usize = 32;
 
-    /// A root key whose bytes `fill` writes in place.
+    /// A root key of `len` bytes, which `fill` writes in place.
     ///
     /// # Errors
     /// Those of `fill`.
-    pub fn fill_with<E>(fill: impl FnOnce(&mut [u8; Self::LEN]) -> Result<(), E>) -> Result<Self, E> {
-        let mut material = Box::new(Zeroizing::new([0; Self::LEN]));
+    pub fn fill_with<E>(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut material = Zeroizing::new(vec![0; len].into_boxed_slice());
         fill(&mut material)?;
         Ok(Self(material))
     }
 
-    pub(crate) fn expose(&self) -> &[u8; Self::LEN] {
+    /// The bytes, for code that hands them to another library. What it copies, it erases.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use base64ct::{Base64, Encoding};
+use base64ct::{Base64, Base64Url, Encoding};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -42,6 +42,8 @@ pub enum KeyringFault {
     NotBase64(KeyId),
     /// Material that is not 32 bytes long.
     MaterialLength(KeyId),
+    /// A passphrase that is empty or longer than 1,024 bytes.
+    PassphraseLength(KeyId),
     /// Material that is all zero.
     ZeroMaterial(KeyId),
     /// Material of fewer than 16 distinct bytes, so not from a random generator.
@@ -82,7 +84,8 @@ impl Keyring {
     /// The keyring as a file, for people to read.
     #[must_use]
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        const BYTES_PER_KEY: usize = 512; // about 200 are used: growing would leave copies behind
+        // About 200 are used, and 1,600 by the longest passphrase: growing would leave copies behind.
+        const BYTES_PER_KEY: usize = 2048;
         let texts: Vec<Zeroizing<String>> =
             self.keys.iter().map(|key| Zeroizing::new(Base64::encode_string(key.material.expose()))).collect();
         let keys = self
@@ -135,12 +138,34 @@ impl TryFrom<&FileKey<'_>> for Key {
 
     fn try_from(file: &FileKey<'_>) -> Result<Self, KeyringFault> {
         let created_at = Timestamp::parse(file.created_at).ok_or(KeyringFault::CreatedAt(file.id))?;
-        let material = RootKey::fill_with(|bytes| match Base64::decode(file.material, bytes) {
-            Ok(decoded) if decoded.len() == RootKey::LEN => Ok(()),
-            Ok(_) | Err(base64ct::Error::InvalidLength) => Err(KeyringFault::MaterialLength(file.id)),
-            Err(base64ct::Error::InvalidEncoding) => Err(KeyringFault::NotBase64(file.id)),
-        })?;
+        let material = match file.purpose {
+            Purpose::Pgcrypto => passphrase(file)?,
+            // As Fernet's own libraries print keys.
+            Purpose::Fernet if file.material.contains(['-', '_']) => root_key::<Base64Url>(file)?,
+            _ => root_key::<Base64>(file)?,
+        };
         Ok(Self { id: file.id, purpose: file.purpose, status: file.status, created_at, material })
+    }
+}
+
+fn root_key<E: Encoding>(file: &FileKey<'_>) -> Result<RootKey, KeyringFault> {
+    RootKey::fill_with(RootKey::LEN, |bytes| match E::decode(file.material, bytes) {
+        Ok(decoded) if decoded.len() == RootKey::LEN => Ok(()),
+        Ok(_) | Err(base64ct::Error::InvalidLength) => Err(KeyringFault::MaterialLength(file.id)),
+        Err(base64ct::Error::InvalidEncoding) => Err(KeyringFault::NotBase64(file.id)),
+    })
+}
+
+fn passphrase(file: &FileKey<'_>) -> Result<RootKey, KeyringFault> {
+    const MAX_LEN: usize = 1024;
+    let mut buffer = Zeroizing::new([0; MAX_LEN]);
+    match Base64::decode(file.material, buffer.as_mut_slice()) {
+        Ok([]) | Err(base64ct::Error::InvalidLength) => Err(KeyringFault::PassphraseLength(file.id)),
+        Ok(decoded) => RootKey::fill_with(decoded.len(), |bytes| {
+            bytes.copy_from_slice(decoded);
+            Ok(())
+        }),
+        Err(base64ct::Error::InvalidEncoding) => Err(KeyringFault::NotBase64(file.id)),
     }
 }
 
@@ -185,6 +210,7 @@ impl fmt::Display for KeyringFault {
             Self::CreatedAt(id) => write!(f, "created_at of key {id} is not of the form YYYY-MM-DDTHH:MM:SSZ"),
             Self::NotBase64(id) => write!(f, "material of key {id} is not base64"),
             Self::MaterialLength(id) => write!(f, "material of key {id} is not 32 bytes long"),
+            Self::PassphraseLength(id) => write!(f, "material of key {id} is not of 1 to 1,024 bytes"),
             Self::ZeroMaterial(id) => write!(f, "material of key {id} is all zero"),
             Self::WeakMaterial(id) => write!(f, "material of key {id} has fewer than 16 distinct bytes"),
             Self::RepeatedMaterial(id) => write!(f, "material of key {id} is that of another key"),
