@@ -23,12 +23,12 @@ BEGIN
     IF NOT coalesce(pg_has_role(owner, 'USAGE'), TG_OP = 'DELETE') THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('must be owner of table %s', changed),
-            HINT = 'What is written down about a table is its owner''s: see cordon.protect, cordon.unprotect and cordon.reencrypt.';
+            HINT = 'What is written down about a table is its owner''s: see cordon.protect, cordon.unprotect, cordon.reencrypt and cordon.encrypt_column.';
     END IF;
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 COMMENT ON FUNCTION cordon.check_registration() IS
-    'lets only the owner of a table change what cordon.protected_table and cordon.reencryption hold about it';
+    'lets only the owner of a table change what cordon.protected_table and cordon.rewriting hold about it';
 CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.protected_table
     FOR EACH ROW EXECUTE FUNCTION cordon.check_registration();
 GRANT SELECT, INSERT, DELETE ON cordon.protected_table TO PUBLIC;

@@ -110,39 +110,43 @@ COMMENT ON FUNCTION cordon.verify_column(regclass, name, name) IS
     'opens every value of an encrypted column, of all tenants, and returns the rows whose value does not open, and why; no '
     'row is a good sign. For the owner of the table';
 
--- Progress. The rows are deleted and inserted, never updated, so that the trigger knows whose table it is.
-CREATE TABLE cordon.reencryption (
-    relation regclass, column_name name, pid integer NOT NULL, started_at timestamptz NOT NULL, updated_at timestamptz NOT NULL,
-    finished_at timestamptz, pass integer NOT NULL, blocks_done bigint NOT NULL, blocks bigint NOT NULL, rows_done bigint NOT NULL,
-    PRIMARY KEY (relation, column_name)
+-- Rewriting a table in batches. Progress: the rows are deleted and inserted, never updated, so that the trigger knows
+-- whose table it is.
+CREATE TABLE cordon.rewriting (
+    relation regclass, column_name name, task text NOT NULL, pid integer NOT NULL, started_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL, finished_at timestamptz, pass integer NOT NULL, blocks_done bigint NOT NULL,
+    blocks bigint NOT NULL, rows_done bigint NOT NULL,
+    PRIMARY KEY (relation, column_name, task)
 );
-COMMENT ON TABLE cordon.reencryption IS 'the state of each table that cordon.reencrypt works on or has worked on';
-CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.reencryption
+COMMENT ON TABLE cordon.rewriting IS
+    'the state of each table that cordon.reencrypt, encrypt_column or decrypt_column works on or has worked on';
+CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.rewriting
     FOR EACH ROW EXECUTE FUNCTION cordon.check_registration();
-GRANT SELECT, INSERT, DELETE ON cordon.reencryption TO PUBLIC;
+GRANT SELECT, INSERT, DELETE ON cordon.rewriting TO PUBLIC;
 
 CREATE VIEW cordon.reencrypt_progress AS
-    SELECT relation, column_name, pass, blocks_done, blocks,
+    SELECT relation, column_name, task, pass, blocks_done, blocks,
            CASE WHEN blocks > 0 THEN round(100.0 * blocks_done / blocks, 1) ELSE 100 END AS percent, rows_done,
            round(rows_done / greatest(extract(epoch FROM updated_at - started_at), 0.001)) AS rows_per_second,
            started_at, updated_at, finished_at,
            finished_at IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = r.pid) AS is_running
-    FROM cordon.reencryption r;
-COMMENT ON VIEW cordon.reencrypt_progress IS 'how far cordon.reencrypt is, table by table';
+    FROM cordon.rewriting r;
+COMMENT ON VIEW cordon.reencrypt_progress IS
+    'how far cordon.reencrypt, encrypt_column and decrypt_column are, table by table';
 GRANT SELECT ON cordon.reencrypt_progress TO PUBLIC;
 
-CREATE FUNCTION cordon.note_reencryption(
-        table_now regclass, col name, started timestamptz, pass integer, blocks_done bigint, blocks bigint, rows_done bigint,
-        is_finished boolean)
+CREATE FUNCTION cordon.note_rewriting(
+        table_now regclass, col name, kind text, started timestamptz, pass integer, blocks_done bigint, blocks bigint,
+        rows_done bigint, is_finished boolean)
     RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
-    DELETE FROM cordon.reencryption WHERE relation = table_now AND column_name = col;
-    INSERT INTO cordon.reencryption VALUES (table_now, col, pg_backend_pid(), started, clock_timestamp(),
+    DELETE FROM cordon.rewriting WHERE relation = table_now AND column_name = col AND task = kind;
+    INSERT INTO cordon.rewriting VALUES (table_now, col, kind, pg_backend_pid(), started, clock_timestamp(),
         CASE WHEN is_finished THEN clock_timestamp() END, pass, blocks_done, blocks, rows_done)
     $$;
-COMMENT ON FUNCTION cordon.note_reencryption(regclass, name, timestamptz, integer, bigint, bigint, bigint, boolean) IS
-    'writes down how far cordon.reencrypt is';
+COMMENT ON FUNCTION cordon.note_rewriting(regclass, name, text, timestamptz, integer, bigint, bigint, bigint, boolean) IS
+    'writes down how far the rewriting of a table is';
 
 CREATE FUNCTION cordon.refuse_firing_triggers(target regclass) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -152,7 +156,10 @@ DECLARE
 BEGIN
     SELECT t.tgrelid::regclass AS relation, t.tgname AS name INTO found
     FROM cordon.leaves(target) l JOIN pg_trigger t ON t.tgrelid = l
-    WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', 'R') LIMIT 1;
+    WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', 'R')
+        -- That of a conversion is to fire.
+        AND (SELECT (pronamespace, proname) <> ('cordon'::regnamespace, 'convert_on_write') FROM pg_proc WHERE oid = t.tgfoid)
+    LIMIT 1;
     IF found IS NOT NULL THEN
         RAISE object_not_in_prerequisite_state USING
             MESSAGE = format('trigger "%s" of table "%s" would fire for each row', found.name, found.relation),
@@ -163,28 +170,31 @@ END $$;
 COMMENT ON FUNCTION cordon.refuse_firing_triggers(regclass) IS
     'an error when a rewrite of the table would fire a trigger of its owner''s';
 
--- It commits each batch, so it can have no SET clause: the search path is set in each transaction instead.
-CREATE PROCEDURE cordon.reencrypt(
-        target regclass, column_name name, batch_size integer DEFAULT 5000, pause interval DEFAULT '0',
-        tenant_column name DEFAULT NULL)
-    LANGUAGE plpgsql
+CREATE FUNCTION cordon.require_pace(batch_size integer, pause interval) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
-DECLARE
-    has_equality boolean; is_shared boolean; tenant name;
-    leaf regclass; todo regclass[];
-    started timestamptz; told timestamptz;
-    pass integer; first bigint; blocks bigint; step bigint;
-    batch bigint; rows_done bigint; outdated bigint; before bigint;
 BEGIN
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    SELECT s.has_equality, s.is_shared, s.tenant INTO has_equality, is_shared, tenant
-    FROM cordon.sealed_column(target, column_name, tenant_column) s;
-    PERFORM cordon.require_tenant_column(target, is_shared, tenant), cordon.refuse_firing_triggers(target);
     IF batch_size IS NULL OR batch_size < 1 OR pause IS NULL OR pause < interval '0' THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'batch_size must be positive, and pause not negative',
-            HINT = 'CALL cordon.reencrypt(''a_table'', ''a_column'', batch_size => 5000, pause => ''20 ms'');';
+            HINT = 'For example batch_size => 5000, pause => ''20 ms''.';
     END IF;
+END $$;
+COMMENT ON FUNCTION cordon.require_pace(integer, interval) IS 'refuses a batch size or pause that makes no sense';
+
+-- It commits each batch, so it can have no SET clause: the search path is set in each transaction instead.
+CREATE PROCEDURE cordon.rewrite(
+        task text, target regclass, column_name name, tenant name, has_equality boolean, batch_size integer, pause interval)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    leaf regclass; todo regclass[];
+    started timestamptz; told timestamptz;
+    pass integer; first bigint; blocks bigint; step bigint;
+    batch bigint; rows_done bigint; remaining bigint; before bigint;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM cordon.refuse_firing_triggers(target);
     todo := ARRAY(SELECT cordon.leaves(target));
     FOREACH leaf IN ARRAY todo LOOP
         started := clock_timestamp(); told := started; rows_done := 0; pass := 0; before := NULL;
@@ -194,19 +204,22 @@ BEGIN
         LOOP
             pass := pass + 1;
             first := 0;
-            -- What others insert or update from now on is under the primary keys already.
+            -- What others insert or update from now on needs no work.
             blocks := pg_relation_size(leaf) / current_setting('block_size')::bigint;
             -- Where a call that was broken off got to; the next pass looks at all that is before.
             IF pass = 1 THEN
-                first := coalesce((SELECT r.blocks_done FROM cordon.reencryption r
-                    WHERE r.relation = leaf AND r.column_name = reencrypt.column_name AND r.finished_at IS NULL), 0);
+                first := coalesce((SELECT r.blocks_done FROM cordon.rewriting r WHERE r.relation = leaf
+                    AND r.column_name = rewrite.column_name AND r.task = rewrite.task AND r.finished_at IS NULL), 0);
             END IF;
             WHILE first < blocks LOOP
-                batch := cordon.reencrypt_batch(leaf, column_name, CASE WHEN is_shared THEN NULL ELSE tenant END,
-                                                has_equality, first, step);
+                IF task = 'reencrypt' THEN
+                    batch := cordon.reencrypt_batch(leaf, column_name, tenant, has_equality, first, step);
+                ELSE
+                    batch := cordon.convert_batch(leaf, column_name, first, step);
+                END IF;
                 first := least(first + step, blocks);
                 rows_done := rows_done + batch;
-                PERFORM cordon.note_reencryption(leaf, column_name, started, pass, first, blocks, rows_done, false);
+                PERFORM cordon.note_rewriting(leaf, column_name, task, started, pass, first, blocks, rows_done, false);
                 COMMIT;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
                 IF batch > 0 AND pause > interval '0' THEN
@@ -219,26 +232,51 @@ BEGIN
                         date_trunc('second', (told - started) * ((blocks - first)::float8 / greatest(first, 1)));
                 END IF;
             END LOOP;
-            outdated := (SELECT coalesce(sum(u.rows), 0) FROM cordon.count_keys(leaf, column_name, has_equality) u
-                         WHERE u.status <> 'primary');
-            EXIT WHEN outdated = 0;
+            IF task = 'reencrypt' THEN
+                remaining := (SELECT coalesce(sum(u.rows), 0) FROM cordon.count_keys(leaf, column_name, has_equality) u
+                              WHERE u.status <> 'primary');
+            ELSE
+                remaining := cordon.count_unconverted(leaf, column_name);
+            END IF;
+            EXIT WHEN remaining = 0;
             -- Rows that others had locked. Once more, unless nothing moves.
-            IF pass > 1 AND outdated = before THEN
-                RAISE WARNING USING
-                    MESSAGE = format('%s values of "%s" are still under other keys', outdated, leaf),
-                    DETAIL = 'Their rows were locked by other transactions at each pass.',
-                    HINT = 'When those have ended, call it again.';
+            IF pass > 1 AND remaining = before THEN
+                IF task = 'reencrypt' THEN
+                    RAISE WARNING USING
+                        MESSAGE = format('%s values of "%s" are still under other keys', remaining, leaf),
+                        DETAIL = 'Their rows were locked by other transactions at each pass.',
+                        HINT = 'When those have ended, call it again.';
+                END IF;
                 EXIT;
             END IF;
-            before := outdated;
+            before := remaining;
             PERFORM pg_sleep(0.5);
         END LOOP;
-        PERFORM cordon.note_reencryption(leaf, column_name, started, pass, blocks, blocks, rows_done, outdated = 0);
-        RAISE NOTICE '%: % rows sealed anew in % s', leaf, rows_done,
+        PERFORM cordon.note_rewriting(leaf, column_name, task, started, pass, blocks, blocks, rows_done, remaining = 0);
+        RAISE NOTICE '%: % rows % in % s', leaf, rows_done,
+            CASE task WHEN 'reencrypt' THEN 'sealed anew' ELSE 'converted' END,
             round(extract(epoch FROM clock_timestamp() - started)::numeric, 1);
         COMMIT;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     END LOOP;
+END $$;
+COMMENT ON PROCEDURE cordon.rewrite(text, regclass, name, name, boolean, integer, interval) IS
+    'what cordon.reencrypt, encrypt_column and decrypt_column do batch by batch';
+
+CREATE PROCEDURE cordon.reencrypt(
+        target regclass, column_name name, batch_size integer DEFAULT 5000, pause interval DEFAULT '0',
+        tenant_column name DEFAULT NULL)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    col record;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT * INTO col FROM cordon.sealed_column(target, column_name, tenant_column);
+    PERFORM cordon.require_tenant_column(target, col.is_shared, col.tenant),
+            cordon.refuse_conversion(target, column_name), cordon.require_pace(batch_size, pause);
+    CALL cordon.rewrite('reencrypt', target, column_name, CASE WHEN col.is_shared THEN NULL ELSE col.tenant END,
+                        col.has_equality, batch_size, pause);
 END $$;
 COMMENT ON PROCEDURE cordon.reencrypt(regclass, name, integer, interval, name) IS
     'seals the values of an encrypted column anew that are not under the primary keys: online, in batches that are '

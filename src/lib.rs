@@ -22,7 +22,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/tokens.sql", name = "tokens", requires = ["encrypted_types"]);
 ::pgrx::extension_sql_file!("../sql/token_store.sql", name = "token_store", requires = ["tokens", "protect"]);
 ::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["token_store"]);
-::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", finalize);
+::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["audit"]);
+::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend
 /// at its first use of a function.

@@ -52,6 +52,14 @@ pub enum Failure {
     OutOfMemory,
     /// A plaintext with a character that the database's encoding lacks.
     NotRepresentable,
+    /// A trigger's function was not called by a trigger that fires before a row is written.
+    NotTrigger,
+    /// A column that a conversion names is not there.
+    NoColumn(String),
+    /// The definition of a conversion's trigger is not one that `cordon.encrypt_column` makes.
+    NotConversion,
+    /// The keyring has no key to import with.
+    NoImportKey(cordon_core::Purpose),
     /// An encrypted value would become plaintext in a column of another type without having been asked to.
     ImplicitPlaintext,
 }
@@ -82,6 +90,15 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
+    /// Whether the value or its row is at fault, so that others may fare better.
+    pub const fn concerns_one_value(&self) -> bool {
+        match self {
+            Self::Core(Error::NoPrimaryKey(_) | Error::NoRandomness) => false,
+            Self::Core(_) | Self::Tenant(_) | Self::Null(_) | Self::NotText | Self::NotRepresentable => true,
+            _ => false,
+        }
+    }
+
     /// Writes the error to the server log, for a fault that is survived; `consequence` says how.
     pub fn log(self, consequence: &'static str) {
         let report = self.report();
@@ -229,6 +246,30 @@ impl Failure {
                 None,
                 "Read it in a database with encoding UTF8.",
             ),
+            Self::NotTrigger => (
+                Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                "the function belongs to the triggers of cordon.encrypt_column and cordon.decrypt_column".into(),
+                None,
+                "CALL cordon.encrypt_column(…) makes the trigger.",
+            ),
+            Self::NoColumn(name) => (
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("there is no column \"{name}\", which is being converted"),
+                None,
+                "Give the column its name back, or drop the trigger zzz_cordon_… of the table and begin again.",
+            ),
+            Self::NotConversion => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the column is not being converted".into(),
+                None,
+                "SELECT * FROM cordon.conversions shows the columns that are; CALL cordon.encrypt_column(…) begins.",
+            ),
+            Self::NoImportKey(purpose) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("the keyring has no {purpose} key"),
+                None,
+                "Add the keys that the values were made with to the keyring file, as docs/KEYRING.md says, and reload.",
+            ),
             Self::ImplicitPlaintext => (
                 Code::ERRCODE_DATATYPE_MISMATCH,
                 "an encrypted value is assigned to a column of another type".into(),
@@ -323,6 +364,13 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
         Error::NotSha256 => (
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
             "Give 64 hexadecimal digits, or 32 bytes as bytea: what the table holds as the SHA-256 of a token.",
+        ),
+        Error::NotFernet | Error::NotPgcrypto | Error::Expired | Error::FromTheFuture => {
+            (Code::ERRCODE_DATA_EXCEPTION, "Set the column to a value that can be converted, or to NULL.")
+        }
+        Error::NoKeyOpens(_) => (
+            Code::ERRCODE_DATA_EXCEPTION,
+            "Add the key that it was made with to the keyring file, and reload the server.",
         ),
         Error::NoRandomness => (Code::ERRCODE_SYSTEM_ERROR, "Check the operating system: getrandom(2) failed."),
         // Of a value that cannot be trusted, the worst is assumed.

@@ -52,6 +52,12 @@ impl Args {
         self.datum(at).cast_mut_ptr()
     }
 
+    /// What the function was called for: of a trigger, its data.
+    pub fn context(&self) -> *mut pg_sys::Node {
+        // SAFETY: `new` was given a valid call.
+        unsafe { (*self.0).context }
+    }
+
     /// The function that is running, as the catalog knows it.
     pub fn function(&self) -> Oid {
         // SAFETY: `new` was given a valid call.

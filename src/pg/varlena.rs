@@ -122,6 +122,11 @@ impl Output {
         unsafe { slice::from_raw_parts_mut(self.start.add(self.header), self.len) }
     }
 
+    /// The value as an argument to a call.
+    pub fn datum(&self) -> Datum {
+        Datum::from(self.start)
+    }
+
     /// The result, for PostgreSQL to own.
     pub fn into_datum(self) -> Datum {
         Datum::from(self.start)

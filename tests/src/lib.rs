@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cluster;
+mod load;
 mod stored;
 
 pub use cluster::{Cluster, Database, Settings, shared_cluster};
+pub use load::{Load, Written, call_with_crashes};
 pub use stored::{stored_bytes, stored_form};
 
 /// The SQLSTATE of an error.

@@ -2,14 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::{Duration, Instant},
-};
-
-use cordon_tests::{Cluster, Database, Settings, assert_refused, sqlstate};
+use cordon_tests::{Cluster, Database, Load, Settings, assert_refused, call_with_crashes, sqlstate};
 use postgres::Client;
 
 const TENANTS: i64 = 4;
@@ -146,126 +139,33 @@ fn what_an_owner_planted_in_a_table_does_not_run_with_a_superusers_rights() {
     assert_eq!((row.get::<_, bool>(1), row.get::<_, &str>(2)), (false, "app"));
 }
 
-/// Updates random rows until told to stop, and returns the last version of each row whose update was acknowledged.
-/// Errors other than of a lost connection are failures.
-fn write(database: &Database<'_>, tenant: i64, rows: i32, seed: u64, stop: &AtomicBool) -> HashMap<i32, i32> {
-    let mut acknowledged = HashMap::new();
-    let mut random = seed;
-    let connect = || database.cluster.connect_with("app", &database.name, &format!("-c app.team_id={tenant}"));
-    let mut client = None;
-    while !stop.load(Ordering::Relaxed) {
-        let Some(connection) = client.as_mut() else {
-            client = connect().ok();
-            thread::sleep(Duration::from_millis(10));
-            continue;
-        };
-        // Each writer has rows of its own, so that it knows their versions: those that its seed is congruent to.
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let id = i32::try_from((random >> 33) % u64::try_from(rows / 2).unwrap()).unwrap() * 2
-            + i32::try_from(seed % 2).unwrap()
-            + 1;
-        let version = acknowledged.get(&id).unwrap_or(&0) + 1;
-        let outcome = Client::execute(
-            connection,
-            "UPDATE account SET version = $2, token = 'token ' || id || ' v' || $2::int WHERE id = $1",
-            &[&id, &version],
-        );
-        match outcome {
-            Ok(changed) => {
-                assert_eq!(changed, 1, "row {id} of tenant {tenant}");
-                acknowledged.insert(id, version);
-            }
-            Err(error) if error.is_closed() || error.code().is_none() || sqlstate(&error).starts_with("57P") => {
-                client = None
-            }
-            Err(error) => panic!("a writer got {}: {error}", sqlstate(&error)),
-        }
-    }
-    acknowledged
-}
-
-/// Eight writers beside a rewrite; `disturb` is called meanwhile, and may stop the server, after which the rewrite is called again.
-fn rewrite_under_load(rows: i32, disturb: impl Fn(&Cluster, u32)) {
-    let cluster =
-        Cluster::start(&Settings { configuration: "fsync = on\nsynchronous_commit = on", ..Settings::default() });
+/// Eight writers beside a rewrite, during which the server is killed so many times.
+fn rewrite_under_load(crashes: u32) {
+    let settings = Settings { configuration: "fsync = on\nsynchronous_commit = on", ..Settings::default() };
+    let cluster = Cluster::start(&settings);
     let database = cluster.database("d");
-    table(&database, rows);
+    table(&database, 10_000);
     rotate(&database, "encryption");
-    let stop = AtomicBool::new(false);
-    let acknowledged = thread::scope(|scope| {
-        let writers: Vec<_> = (0..8u64)
-            .map(|seed| {
-                let (database, stop) = (&database, &stop);
-                let tenant = i64::try_from(seed / 2).unwrap() + 1;
-                (tenant, scope.spawn(move || write(database, tenant, rows, seed, stop)))
-            })
-            .collect();
-        // Whatever fails in here must stop the writers, or the scope would never end.
-        let rewriting = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let deadline = Instant::now() + Duration::from_secs(120);
-            for attempt in 0.. {
-                assert!(Instant::now() < deadline, "the rewrite does not end");
-                let outcome = thread::scope(|scope| {
-                    let call = scope.spawn(|| {
-                        let mut app = cluster.connect_with("app", "d", "")?;
-                        app.batch_execute(
-                            "CALL cordon.reencrypt('account', 'token', batch_size => 500, pause => '5 ms')",
-                        )
-                    });
-                    disturb(&cluster, attempt);
-                    call.join().expect("no panic")
-                });
-                match outcome {
-                    Ok(()) => break,
-                    Err(error)
-                        if error.is_closed() || error.code().is_none() || sqlstate(&error).starts_with("57P") => {}
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            let mut app = database.app();
-            while outdated(&mut app, "token") > 0 {
-                app.batch_execute("CALL cordon.reencrypt('account', 'token')").unwrap();
-            }
-        }));
-        stop.store(true, Ordering::Relaxed);
-        let acknowledged: Vec<_> =
-            writers.into_iter().map(|(tenant, writer)| (tenant, writer.join().expect("a writer"))).collect();
-        rewriting.expect("the rewrite");
-        acknowledged
-    });
-    let mut total = 0;
-    for (tenant, rows) in acknowledged {
-        let mut client = database.tenant(&tenant.to_string());
-        let stored: HashMap<i32, (i32, String)> = client
-            .query("SELECT id, version, token::text FROM account", &[])
-            .unwrap()
-            .iter()
-            .map(|row| (row.get(0), (row.get(1), row.get(2))))
-            .collect();
-        for (id, version) in rows {
-            let (found, token) = &stored[&id];
-            // A crash may lose the answer to a write that was made.
-            assert!(*found == version || *found == version + 1, "row {id}: {found}, acknowledged was {version}");
-            assert_eq!(*token, format!("token {id} v{found}"));
-            total += 1;
+    let load = Load { database: &database, tenants: TENANTS, rows: 10_000 };
+    let written = load.during(|| {
+        let call = "CALL cordon.reencrypt('account', 'token', batch_size => 500, pause => '5 ms')";
+        call_with_crashes(&database, call, crashes);
+        let mut app = database.app();
+        while outdated(&mut app, "token") > 0 {
+            app.batch_execute("CALL cordon.reencrypt('account', 'token')").unwrap();
         }
-    }
-    assert!(total > 100, "the writers wrote {total} rows");
+    });
+    load.check(&written, "token::text");
     let mut app = database.app();
     assert_eq!((outdated(&mut app, "token"), failing(&mut app, "token")), (0, 0));
 }
 
 #[test]
 fn no_acknowledged_write_is_lost_beside_a_rewrite() {
-    rewrite_under_load(10_000, |_, _| {});
+    rewrite_under_load(0);
 }
 
 #[test]
 fn no_acknowledged_write_is_lost_when_the_server_is_killed_three_times() {
-    rewrite_under_load(10_000, |cluster, attempt| {
-        if attempt < 3 {
-            thread::sleep(Duration::from_millis(150));
-            cluster.crash_and_restart();
-        }
-    });
+    rewrite_under_load(3);
 }

@@ -1,0 +1,614 @@
+-- A column that becomes encrypted, or plaintext again, while the application uses it: docs/ADOPTION.md. A column beside
+-- it and a trigger that keeps both alike (expand), rows converted in batches, and the swap (contract). The trigger is
+-- the only record of a conversion: its arguments say what becomes what, and pg_dump carries it with the table.
+
+-- Arguments: column, form, new column, form, tenant column or '', greatest age in seconds or ''. Whoever may use this function
+-- reads and writes values of every tenant with it: see its grants below.
+CREATE FUNCTION cordon.convert_on_write() RETURNS trigger
+    LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'convert_on_write';
+COMMENT ON FUNCTION cordon.convert_on_write() IS
+    'the trigger that cordon.encrypt_column and decrypt_column make; EXECUTE on it is the permission to call them, and to '
+    'read and write values of every tenant by them';
+REVOKE ALL ON FUNCTION cordon.convert_on_write() FROM PUBLIC;
+
+CREATE FUNCTION cordon.convert_batch(relation oid, column_name text, first bigint, count bigint) RETURNS bigint
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'convert_batch_wrapper';
+COMMENT ON FUNCTION cordon.convert_batch(oid, text, bigint, bigint) IS
+    'converts the values in some blocks of a table, and returns how many';
+CREATE FUNCTION cordon.count_unconverted(relation oid, column_name text, is_backward boolean DEFAULT false) RETURNS bigint
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'count_unconverted_wrapper';
+COMMENT ON FUNCTION cordon.count_unconverted(oid, text, boolean) IS
+    'how many values of one table are not converted, or are in the new column alone';
+CREATE FUNCTION cordon.unconverted_rows(
+        relation oid, column_name text, key text[], is_thorough boolean, OUT row_id text, OUT row_key text, OUT problem text)
+    RETURNS SETOF record
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'unconverted_rows_wrapper';
+COMMENT ON FUNCTION cordon.unconverted_rows(oid, text, text[], boolean) IS
+    'what cordon.conversion_problems finds in one table';
+CREATE FUNCTION cordon.require_source(name text) RETURNS void
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'require_source_wrapper';
+COMMENT ON FUNCTION cordon.require_source(text) IS
+    'an error when the keyring has no key to read values of a source with';
+
+CREATE FUNCTION cordon.trigger_arguments(arguments bytea) RETURNS text[]
+    LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- Each ends with a byte of zero.
+    SELECT array_agg(convert_from(substring(arguments FROM start FOR stop - start), getdatabaseencoding()) ORDER BY stop)
+    FROM (SELECT at AS stop, 1 + coalesce(lag(at) OVER (ORDER BY at), 0) AS start
+          FROM generate_series(1, length(arguments)) at WHERE get_byte(arguments, at - 1) = 0) ends
+    $$;
+COMMENT ON FUNCTION cordon.trigger_arguments(bytea) IS 'pg_trigger.tgargs as an array';
+
+CREATE VIEW cordon.conversions AS
+    SELECT t.tgrelid::regclass AS relation, a[1]::name AS column_name, a[2] AS from_form, a[3]::name AS new_column,
+           a[4] AS to_form, nullif(a[5], '')::name AS tenant_column,
+           pg_catalog.make_interval(secs => nullif(a[6], '')::float8) AS max_age, t.tgname AS trigger_name
+    FROM pg_catalog.pg_trigger t, LATERAL cordon.trigger_arguments(t.tgargs) a
+    WHERE t.tgfoid = 'cordon.convert_on_write()'::pg_catalog.regprocedure
+        -- Those of partitions and children follow that of the table above.
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_trigger above ON above.tgrelid = i.inhparent
+                        WHERE i.inhrelid = t.tgrelid AND above.tgfoid = t.tgfoid AND above.tgargs = t.tgargs);
+COMMENT ON VIEW cordon.conversions IS
+    'the columns that are being converted; CALL cordon.finish_conversion or cordon.cancel_conversion ends it';
+GRANT SELECT ON cordon.conversions TO PUBLIC;
+
+CREATE FUNCTION cordon.conversion(target regclass, column_name name) RETURNS cordon.conversions
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    found cordon.conversions;
+BEGIN
+    SELECT * INTO found FROM cordon.conversions c WHERE c.relation = target AND c.column_name = conversion.column_name;
+    IF found.relation IS NULL THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('column "%s" of table "%s" is not being converted', column_name, target),
+            HINT = 'SELECT * FROM cordon.conversions shows the columns that are.';
+    END IF;
+    RETURN found;
+END $$;
+COMMENT ON FUNCTION cordon.conversion(regclass, name) IS 'the conversion of a column; an error when there is none';
+
+CREATE FUNCTION cordon.refuse_conversion(target regclass, column_name name) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM cordon.conversions c
+               WHERE c.relation IN (SELECT cordon.tree(target)) AND refuse_conversion.column_name IN (c.column_name, c.new_column)) THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('column "%s" of table "%s" is being converted', column_name, target),
+            HINT = 'CALL cordon.finish_conversion or cordon.cancel_conversion first.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION cordon.refuse_conversion(regclass, name) IS 'an error when a column is being converted';
+
+CREATE FUNCTION cordon.conversion_problems(target regclass, column_name name, thorough boolean DEFAULT false)
+    RETURNS TABLE (relation regclass, row_id tid, row_key jsonb, problem text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    key text[];
+BEGIN
+    PERFORM cordon.conversion(target, column_name);
+    -- A key of encrypted values says nothing to anybody, and would not open here.
+    key := ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                 WHERE i.indrelid = target AND i.indisprimary
+                     AND a.attname NOT IN (SELECT s.column_name FROM cordon.sealed_columns() s WHERE s.relation = target)
+                 ORDER BY array_position(i.indkey::int2[], a.attnum));
+    RETURN QUERY SELECT l, u.row_id::tid, u.row_key::jsonb, u.problem
+        FROM cordon.leaves(target) l, LATERAL cordon.unconverted_rows(l, column_name, key, thorough) u;
+END $$;
+COMMENT ON FUNCTION cordon.conversion_problems(regclass, name, boolean) IS
+    'the rows of a column under conversion that are not converted, by place and primary key, and why, with nothing of the '
+    'value; thorough: every row is read, and those are returned whose columns differ. For the owner of the table';
+
+CREATE FUNCTION cordon.sealed_type(type_name text) RETURNS regtype
+    LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT t.oid::regtype FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput AND p.pronamespace = 'cordon'::regnamespace
+    WHERE t.typname = type_name AND t.typname LIKE '%encrypted\_text%' AND p.proname = t.typname || '_in'
+    $$;
+COMMENT ON FUNCTION cordon.sealed_type(text) IS 'the encrypted type of that name, whatever schema it is in';
+
+-- Statements on a busy table: those that wait for its lock hold up everybody behind them, so they wait a second at most, and
+-- try again later. It commits.
+CREATE PROCEDURE cordon.run_with_lock(target regclass, statements text[])
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    attempts CONSTANT integer := 60;
+    is_done boolean := false;
+    statement text;
+BEGIN
+    FOR attempt IN 1..attempts LOOP
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+                pg_catalog.set_config('lock_timeout', '1s', true);
+        BEGIN
+            FOREACH statement IN ARRAY statements LOOP
+                EXECUTE statement;
+            END LOOP;
+            is_done := true;
+        EXCEPTION WHEN lock_not_available THEN
+            is_done := false;
+        END;
+        COMMIT;
+        EXIT WHEN is_done;
+        RAISE NOTICE '%: somebody uses the table; attempt % of %', target, attempt, attempts;
+        PERFORM pg_catalog.pg_sleep(0.5);
+    END LOOP;
+    IF NOT is_done THEN
+        RAISE lock_not_available USING
+            MESSAGE = pg_catalog.format('table "%s" was in use for a minute', target),
+            DETAIL = 'A transaction that has used the table is still open.',
+            HINT = 'pg_stat_activity shows open transactions by xact_start. When the longest have ended, call it again.';
+    END IF;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+END $$;
+COMMENT ON PROCEDURE cordon.run_with_lock(regclass, text[]) IS
+    'runs statements on a table in one transaction, waiting a second at most for its lock, and again';
+
+CREATE FUNCTION cordon.expansion(
+        target regclass, column_name name, from_form text, new_column name, to_form text, tenant name, max_age interval)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    new_type text := CASE to_form WHEN 'plaintext' THEN 'text' ELSE format('%s', cordon.sealed_type(to_form)) END;
+    column_number int2 := (SELECT attnum FROM pg_attribute WHERE attrelid = target AND attname = column_name);
+    trigger_name name := format('zzz_cordon_convert_%s', column_number);
+    statements text[];
+    relation regclass;
+BEGIN
+    statements := ARRAY[format('ALTER TABLE %s ADD COLUMN %I %s', target, new_column, new_type)];
+    -- Partitions get their triggers from the table above; children in the old way of inheritance do not.
+    FOR relation IN
+        SELECT t FROM cordon.tree(target) t JOIN pg_class c ON c.oid = t WHERE NOT c.relispartition OR t = target
+    LOOP
+        statements := statements || format(
+            'CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION cordon.convert_on_write(%L, %L, %L, %L, %L, %L)',
+            trigger_name, relation, column_name, from_form, new_column, to_form, coalesce(tenant, ''),
+            coalesce(extract(epoch FROM max_age)::bigint::text, ''));
+    END LOOP;
+    RETURN statements;
+END $$;
+COMMENT ON FUNCTION cordon.expansion(regclass, name, text, name, text, name, interval) IS
+    'the statements that begin a conversion';
+
+CREATE FUNCTION cordon.always_firing(target regclass, column_name name) RETURNS text[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- Also where triggers are off: in sessions that restore data, and in the batches of the conversion itself.
+    SELECT array_agg(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', t.tgrelid::regclass, t.tgname))
+    FROM cordon.tree(target) r JOIN pg_trigger t ON t.tgrelid = r
+    WHERE t.tgfoid = 'cordon.convert_on_write()'::regprocedure AND t.tgenabled <> 'A'
+        AND (cordon.trigger_arguments(t.tgargs))[1] = column_name
+    $$;
+COMMENT ON FUNCTION cordon.always_firing(regclass, name) IS 'the statements that make the triggers of a conversion fire always';
+
+CREATE PROCEDURE cordon.convert_column(
+        task text, target regclass, column_name name, from_form text, to_form text, batch_size integer, pause interval,
+        tenant_column name, new_column name, max_age interval)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    existing cordon.conversions;
+    tenant name := coalesce(tenant_column, (SELECT t.tenant_column FROM cordon.tenant_tables() t WHERE t.relation = target LIMIT 1));
+    needs_tenant boolean;
+    statements text[];
+    remaining bigint;
+    obstacle record;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF NOT has_function_privilege('cordon.convert_on_write()', 'EXECUTE') THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'permission denied to convert columns',
+            DETAIL = 'Who converts columns reads and writes values of every tenant in them.',
+            HINT = format('As a superuser, GRANT EXECUTE ON FUNCTION cordon.convert_on_write() TO %I;', current_user);
+    END IF;
+    IF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = target), 'USAGE') THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('must be owner of table %s', target),
+            HINT = 'Call it as the owner of the table or as a superuser.';
+    END IF;
+    PERFORM cordon.require_pace(batch_size, pause);
+    SELECT * INTO existing FROM cordon.conversions c WHERE c.relation = target AND c.column_name = convert_column.column_name;
+    IF existing.relation IS NULL THEN
+        PERFORM cordon.refuse_conversion(target, column_name), cordon.require_source(from_form),
+                cordon.refuse_firing_triggers(target);
+        needs_tenant := (from_form LIKE 'encrypted\_text%' OR to_form LIKE 'encrypted\_text%');
+        IF NOT needs_tenant THEN
+            tenant := NULL;
+        END IF;
+        PERFORM cordon.require_tenant_column(target, NOT needs_tenant, tenant);
+        IF tenant IS NOT NULL AND cordon.tenant_function((SELECT atttypid FROM pg_attribute WHERE attrelid = target
+            AND attname = tenant AND attnum > 0 AND NOT attisdropped)) IS NULL THEN
+            RAISE invalid_parameter_value USING
+                MESSAGE = format('"%s" of table "%s" is not a column that holds tenants', tenant, target),
+                HINT = 'Name a column of type bigint, integer, uuid or text.';
+        END IF;
+        new_column := coalesce(new_column, left(column_name, 55) || CASE task WHEN 'encrypt' THEN '_sealed' ELSE '_plain' END);
+        SELECT * INTO obstacle FROM cordon.conversion_obstacles(target, column_name, NULL) o WHERE o.is_final LIMIT 1;
+        IF obstacle.object IS NOT NULL THEN
+            RAISE feature_not_supported USING
+                MESSAGE = format('column "%s" of table "%s" cannot be converted', column_name, target),
+                DETAIL = format('It is used by %s.', obstacle.object),
+                HINT = obstacle.remedy;
+        END IF;
+        CALL cordon.run_with_lock(target, cordon.expansion(target, column_name, from_form, new_column, to_form, tenant, max_age));
+        RAISE NOTICE '%: added column % and a trigger that keeps it like %', target, new_column, column_name;
+    ELSIF (existing.from_form, existing.to_form) <> (from_form, to_form)
+        OR new_column <> existing.new_column OR tenant_column <> existing.tenant_column
+        OR max_age <> existing.max_age THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('column "%s" of table "%s" is being converted in another way', column_name, target),
+            DETAIL = format('From %s to %s, in column "%s".', existing.from_form, existing.to_form, existing.new_column),
+            HINT = 'Call it as it was called first, or CALL cordon.cancel_conversion first.';
+    END IF;
+    statements := cordon.always_firing(target, column_name);
+    IF statements IS NOT NULL THEN
+        CALL cordon.run_with_lock(target, statements);
+    END IF;
+    CALL cordon.rewrite(task, target, column_name, NULL, false, batch_size, pause);
+    remaining := (SELECT sum(cordon.count_unconverted(l, column_name)) FROM cordon.leaves(target) l);
+    IF remaining > 0 THEN
+        RAISE WARNING USING
+            MESSAGE = format('%s rows of "%s" are not converted', remaining, target),
+            DETAIL = 'They are as they were, and still in use.',
+            HINT = format('SELECT * FROM cordon.conversion_problems(%L, %L) shows them and why.', target, column_name);
+    ELSE
+        RAISE NOTICE '%: every row is converted. CALL cordon.finish_conversion(%, %) makes the new column take the place of the old.',
+            target, quote_literal(target), quote_literal(column_name);
+    END IF;
+END $$;
+COMMENT ON PROCEDURE cordon.convert_column(text, regclass, name, text, text, integer, interval, name, name, interval) IS
+    'what cordon.encrypt_column and decrypt_column do';
+
+CREATE FUNCTION cordon.form_of(target regclass, column_name name) RETURNS text
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    form text;
+BEGIN
+    WITH RECURSIVE base AS (
+        SELECT t.* FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = target AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+        UNION ALL
+        SELECT t.* FROM base JOIN pg_type t ON t.oid = base.typbasetype WHERE base.typtype = 'd'
+    )
+    SELECT CASE WHEN oid = cordon.sealed_type(typname) THEN typname::text
+                WHEN oid = 'bytea'::regtype THEN 'bytea'
+                WHEN oid IN ('text'::regtype, 'varchar'::regtype) THEN 'text'
+                WHEN oid IN ('json'::regtype, 'jsonb'::regtype, 'uuid'::regtype) THEN 'other' END
+    INTO form FROM base WHERE typtype <> 'd';
+    IF form IS NULL THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('"%s" has no column "%s" that can be converted', target, column_name),
+            DETAIL = 'Columns of text, varchar, json, jsonb, uuid and of the encrypted types can be, and bytea with values of pgcrypto or Fernet; generated ones cannot.',
+            HINT = 'Bring a column of another type to text first: ALTER TABLE … ALTER COLUMN … TYPE text.';
+    END IF;
+    RETURN form;
+END $$;
+COMMENT ON FUNCTION cordon.form_of(regclass, name) IS
+    'what a column can be converted from: text, bytea, other, or the name of an encrypted type';
+
+CREATE PROCEDURE cordon.encrypt_column(
+        target regclass, column_name name, sealed_type text DEFAULT 'encrypted_text', source text DEFAULT 'plaintext',
+        batch_size integer DEFAULT 5000, pause interval DEFAULT '0', tenant_column name DEFAULT NULL,
+        new_column name DEFAULT NULL, max_age interval DEFAULT NULL, finish boolean DEFAULT false)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    form text;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    form := cordon.form_of(target, column_name);
+    IF cordon.sealed_type(sealed_type) IS NULL THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('"%s" is not an encrypted type', sealed_type),
+            HINT = 'encrypted_text, encrypted_text_eq, shared_encrypted_text or shared_encrypted_text_eq.';
+    END IF;
+    IF source NOT IN ('plaintext', 'fernet', 'pgcrypto')
+       OR (source = 'plaintext' AND form = 'bytea') OR (source = 'fernet' AND form NOT IN ('text', 'bytea'))
+       OR (source = 'pgcrypto' AND form NOT IN ('text', 'bytea')) OR (source IS NULL) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('source "%s" does not fit column "%s"', source, column_name),
+            HINT = 'plaintext, of columns of text, json or uuid; fernet or pgcrypto, of columns of text or bytea.';
+    END IF;
+    IF max_age IS NOT NULL AND (source <> 'fernet' OR max_age < interval '0') THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = 'max_age is for source => ''fernet'', and not negative',
+            HINT = 'Leave it out to take tokens of any age.';
+    END IF;
+    IF form = sealed_type THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('column "%s" of table "%s" is of type %s', column_name, target, form),
+            HINT = 'To seal its values anew under the primary keys, CALL cordon.reencrypt(…).';
+    END IF;
+    IF form LIKE '%encrypted\_text%' THEN
+        source := form;
+    END IF;
+    CALL cordon.convert_column('encrypt', target, column_name, source, sealed_type, batch_size, pause, tenant_column, new_column, max_age);
+    IF finish THEN
+        CALL cordon.finish_conversion(target, column_name);
+    END IF;
+END $$;
+COMMENT ON PROCEDURE cordon.encrypt_column(regclass, name, text, text, integer, interval, name, name, interval, boolean) IS
+    'turns a column of plaintext, Fernet tokens, pgcrypto messages or of another encrypted type into an encrypted column while it '
+    'is in use: adds the column, keeps both alike, converts the rows; cordon.finish_conversion ends it';
+
+CREATE PROCEDURE cordon.decrypt_column(
+        target regclass, column_name name, batch_size integer DEFAULT 5000, pause interval DEFAULT '0',
+        tenant_column name DEFAULT NULL, new_column name DEFAULT NULL, finish boolean DEFAULT false)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    form text;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    form := cordon.form_of(target, column_name);
+    IF form NOT LIKE '%encrypted\_text%' THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('column "%s" of table "%s" is not encrypted', column_name, target),
+            HINT = 'SELECT * FROM cordon.sealed_columns() shows the encrypted columns.';
+    END IF;
+    CALL cordon.convert_column('decrypt', target, column_name, form, 'plaintext', batch_size, pause, tenant_column, new_column, NULL);
+    IF finish THEN
+        CALL cordon.finish_conversion(target, column_name);
+    END IF;
+END $$;
+COMMENT ON PROCEDURE cordon.decrypt_column(regclass, name, integer, interval, name, name, boolean) IS
+    'turns an encrypted column back into plaintext while it is in use, as cordon.encrypt_column does the other way';
+
+CREATE FUNCTION cordon.index_replacement(old_index regclass, old_number int2, new_number int2) RETURNS regclass
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- A valid one with the new column in the place of the old and otherwise alike.
+    SELECT n.indexrelid::regclass
+    FROM pg_index o JOIN pg_index n ON n.indrelid = o.indrelid AND n.indexrelid <> o.indexrelid
+    JOIN pg_class oc ON oc.oid = o.indexrelid JOIN pg_class nc ON nc.oid = n.indexrelid AND nc.relam = oc.relam
+    WHERE o.indexrelid = old_index AND n.indisvalid AND n.indisready AND n.indisunique = o.indisunique
+        AND o.indexprs IS NULL AND n.indexprs IS NULL AND o.indnkeyatts = n.indnkeyatts
+        AND pg_get_expr(o.indpred, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(n.indpred, n.indrelid)
+        AND NOT EXISTS (SELECT FROM generate_series(0, o.indnatts - 1) at
+                        WHERE n.indkey[at] IS DISTINCT FROM CASE o.indkey[at] WHEN old_number THEN new_number ELSE o.indkey[at] END)
+        AND n.indnatts = o.indnatts
+    ORDER BY n.indexrelid LIMIT 1
+    $$;
+COMMENT ON FUNCTION cordon.index_replacement(regclass, int2, int2) IS
+    'the index that can take the place of another when a column does';
+
+CREATE FUNCTION cordon.index_like(old_index regclass, old_number int2, new_column name) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT format('CREATE %sINDEX %sON %s USING %I (%s)%s', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+        CASE c.relkind WHEN 'r' THEN 'CONCURRENTLY ' ELSE '' END, i.indrelid::regclass, m.amname,
+        (SELECT string_agg(CASE WHEN i.indkey[at] = old_number THEN quote_ident(new_column)
+                                ELSE pg_get_indexdef(i.indexrelid, at + 1, true) END, ', ' ORDER BY at)
+         FROM generate_series(0, i.indnkeyatts - 1) at),
+        coalesce(' WHERE ' || pg_get_expr(i.indpred, i.indrelid), ''))
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+    WHERE i.indexrelid = old_index
+    $$;
+COMMENT ON FUNCTION cordon.index_like(regclass, int2, name) IS
+    'the statement that makes an index on a new column in the place of an old one';
+
+-- What uses a column. is_final: a conversion cannot be begun; is_dropped: goes with the column when that is asked for.
+CREATE FUNCTION cordon.conversion_obstacles(target regclass, column_name name, new_column name)
+    RETURNS TABLE (object text, remedy text, is_final boolean, is_dropped boolean)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    WITH col AS (
+        SELECT r AS relation, a.attnum AS number,
+               (SELECT n.attnum FROM pg_attribute n WHERE n.attrelid = r AND n.attname = new_column) AS new_number,
+               (SELECT t.typname FROM pg_attribute n JOIN pg_type t ON t.oid = n.atttypid
+                WHERE n.attrelid = r AND n.attname = new_column) AS new_type
+        FROM cordon.tree(target) r JOIN pg_attribute a ON a.attrelid = r AND a.attname = conversion_obstacles.column_name
+    ), used AS (
+        SELECT DISTINCT col.*, d.classid, d.objid, d.objsubid FROM col JOIN pg_depend d
+            ON d.refclassid = 'pg_class'::regclass AND d.refobjid = col.relation AND d.refobjsubid = col.number
+        WHERE (d.classid, d.objid, d.objsubid) <> ('pg_class'::regclass, col.relation, col.number)
+    ), found AS (
+        SELECT u.*, c.contype, c.conname, c.conindid, i.indexrelid, c.conparentid,
+               pg_describe_object(u.classid, u.objid, u.objsubid) AS description
+        FROM used u LEFT JOIN pg_constraint c ON u.classid = 'pg_constraint'::regclass AND c.oid = u.objid
+        LEFT JOIN pg_index i ON i.indexrelid = CASE WHEN c.contype = 'u' THEN c.conindid
+            WHEN u.classid = 'pg_class'::regclass THEN u.objid END AND i.indrelid = u.relation
+    )
+    SELECT description,
+           CASE WHEN contype IN ('p', 'f') THEN 'A column of a primary or foreign key cannot be converted. Drop the constraint first.'
+                WHEN indexrelid IS NOT NULL AND (new_type IS NULL OR new_type LIKE '%\_eq' OR new_type = 'text') THEN
+                    format('Make one like it: %s; or drop it, or finish with drop_dependents => true.',
+                           cordon.index_like(indexrelid, number, new_column))
+                WHEN indexrelid IS NOT NULL THEN
+                    'The new type has no equality, so it can have no index: drop it, or finish with drop_dependents => true. A type that ends with _eq can have one.'
+                WHEN contype = 'c' THEN 'What it checks cannot be seen of a sealed value: drop it, or finish with drop_dependents => true.'
+                ELSE 'Drop it before the conversion is finished, and make it again afterwards.' END,
+           coalesce(contype IN ('p', 'f'), false),
+           coalesce(contype IN ('c', 'u'), false) OR indexrelid IS NOT NULL
+    FROM found
+    WHERE classid <> 'pg_statistic_ext'::regclass
+        -- The default is the new column's, too; an expression of another column is not.
+        AND NOT (classid = 'pg_attrdef'::regclass
+                 AND EXISTS (SELECT FROM pg_attrdef x WHERE x.oid = objid AND x.adrelid = relation AND x.adnum = number))
+        AND coalesce(contype, ' ') <> 'n' AND coalesce(conparentid, 0) = 0
+        AND coalesce(conname, ' ') NOT LIKE 'cordon\_converted\_%'
+        -- Those of a partition belong to that of the table above.
+        AND NOT EXISTS (SELECT FROM pg_inherits p WHERE p.inhrelid = found.indexrelid)
+        AND (indexrelid IS NULL OR new_number IS NULL OR cordon.index_replacement(indexrelid, number, new_number) IS NULL)
+    ORDER BY 1
+    $$;
+COMMENT ON FUNCTION cordon.conversion_obstacles(regclass, name, name) IS
+    'what uses a column that is to be converted, and what to do about it';
+
+-- The statements of the swap, in order.
+CREATE FUNCTION cordon.contraction(target regclass, column_name name, keep_name boolean) RETURNS text[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    c cordon.conversions := cordon.conversion(target, column_name);
+    old pg_attribute; new pg_attribute;
+    default_value text; about text;
+    final name := CASE WHEN keep_name THEN c.new_column ELSE c.column_name END;
+    statements text[] := '{}'; afterwards text[] := '{}';
+    found record;
+BEGIN
+    SELECT * INTO old FROM pg_attribute WHERE attrelid = target AND attname = c.column_name;
+    SELECT * INTO new FROM pg_attribute WHERE attrelid = target AND attname = c.new_column;
+    default_value := (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = target AND adnum = old.attnum);
+    about := col_description(target, old.attnum);
+
+    FOR found IN SELECT t.tgrelid::regclass AS relation, t.tgname FROM cordon.tree(target) r JOIN pg_trigger t ON t.tgrelid = r
+        WHERE t.tgname = c.trigger_name AND t.tgparentid = 0 LOOP
+        statements := statements || format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
+    END LOOP;
+    IF old.attnotnull THEN
+        -- The constraint that has been validated spares it the scan.
+        statements := statements || format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', target, c.new_column);
+    END IF;
+    statements := statements || format('ALTER TABLE %s DROP CONSTRAINT %I', target, format('cordon_converted_%s', old.attnum));
+    -- Who may use the old column by itself may use the new one.
+    FOR found IN SELECT a.* FROM aclexplode(old.attacl) a LOOP
+        statements := statements || format('GRANT %s (%I) ON %s TO %s%s', found.privilege_type, c.new_column, target,
+            CASE found.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(found.grantee)) END,
+            CASE WHEN found.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+    END LOOP;
+    -- An index that takes the place of another takes its name, and is a constraint when that was one.
+    FOR found IN
+        SELECT i.indexrelid::regclass AS index, k.relname, x.conname, x.condeferrable, cordon.index_replacement(i.indexrelid, old.attnum, new.attnum) AS replacement,
+               (SELECT relkind = 'r' FROM pg_class WHERE oid = target) AS is_plain
+        FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
+        LEFT JOIN pg_constraint x ON x.conindid = i.indexrelid AND x.conrelid = target AND x.contype = 'u'
+        WHERE i.indrelid = target AND old.attnum = ANY (i.indkey::int2[])
+    LOOP
+        IF found.replacement IS NOT NULL AND found.conname IS NOT NULL AND found.is_plain AND NOT found.condeferrable THEN
+            afterwards := afterwards || format('ALTER TABLE %s ADD CONSTRAINT %I UNIQUE USING INDEX %I', target, found.conname,
+                (SELECT relname FROM pg_class WHERE oid = found.replacement));
+        ELSIF found.replacement IS NOT NULL THEN
+            afterwards := afterwards || format('ALTER INDEX %s RENAME TO %I', found.replacement, found.relname);
+        END IF;
+    END LOOP;
+    statements := statements || format('ALTER TABLE %s DROP COLUMN %I', target, c.column_name);
+    IF final <> c.new_column THEN
+        statements := statements || format('ALTER TABLE %s RENAME COLUMN %I TO %I', target, c.new_column, final);
+    END IF;
+    IF default_value IS NOT NULL THEN
+        -- By way of text, so that each row is sealed when it is inserted; a constant of the type would be sealed once.
+        default_value := format('(%s)::text', regexp_replace(default_value, '(::text)?::[^:()'']*encrypted_text(_eq)?$', ''));
+        statements := statements || format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s%s', target, final, default_value,
+            CASE c.to_form WHEN 'plaintext' THEN '' ELSE format('::%s', cordon.sealed_type(c.to_form)) END);
+    END IF;
+    IF about IS NOT NULL THEN
+        statements := statements || format('COMMENT ON COLUMN %s.%I IS %L', target, final, about);
+    END IF;
+    RETURN statements || afterwards;
+END $$;
+COMMENT ON FUNCTION cordon.contraction(regclass, name, boolean) IS 'the statements that end a conversion';
+
+CREATE PROCEDURE cordon.finish_conversion(
+        target regclass, column_name name, drop_dependents boolean DEFAULT false, keep_name boolean DEFAULT false,
+        verify boolean DEFAULT true)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    c cordon.conversions;
+    old pg_catalog.pg_attribute;
+    check_name name; condition text;
+    obstacles text; remedies text;
+    failing bigint;
+    began timestamptz;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    c := cordon.conversion(target, column_name);
+    SELECT * INTO old FROM pg_attribute WHERE attrelid = target AND attname = c.column_name;
+    SELECT string_agg(o.object, ', '), string_agg(DISTINCT o.remedy, ' ') INTO obstacles, remedies
+    FROM cordon.conversion_obstacles(target, column_name, c.new_column) o WHERE NOT (o.is_dropped AND drop_dependents);
+    IF obstacles IS NOT NULL THEN
+        RAISE dependent_objects_still_exist USING
+            MESSAGE = format('column "%s" of table "%s" is still used', column_name, target),
+            DETAIL = format('By %s.', obstacles), HINT = remedies;
+    END IF;
+    failing := (SELECT count(*) FROM cordon.conversion_problems(target, column_name, verify));
+    IF failing > 0 THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('%s rows of "%s" are not converted', failing, target),
+            DETAIL = 'Nothing was changed.',
+            HINT = format('SELECT * FROM cordon.conversion_problems(%L, %L, thorough => true) shows them and why.', target, column_name);
+    END IF;
+    -- From here on a row that is not converted cannot be written, so that none is left at the swap. The proof is made
+    -- while the table is in use; the swap itself reads no row.
+    check_name := format('cordon_converted_%s', old.attnum);
+    condition := format(CASE WHEN old.attnotnull THEN '%I IS NOT NULL' ELSE '%I IS NOT NULL OR %I IS NULL' END, c.new_column, c.column_name);
+    IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = target AND conname = check_name) THEN
+        CALL cordon.run_with_lock(target, ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%s) NOT VALID', target, check_name, condition)]);
+    END IF;
+    BEGIN
+        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', target, check_name);
+        failing := 0;
+    EXCEPTION WHEN check_violation THEN
+        failing := 1;
+    END;
+    COMMIT;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF failing > 0 THEN
+        CALL cordon.run_with_lock(target, ARRAY[format('ALTER TABLE %s DROP CONSTRAINT %I', target, check_name)]);
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('rows of "%s" that cannot be converted were written meanwhile', target),
+            HINT = format('SELECT * FROM cordon.conversion_problems(%L, %L) shows them and why.', target, column_name);
+    END IF;
+    began := clock_timestamp();
+    CALL cordon.run_with_lock(target, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target)
+        || cordon.contraction(target, column_name, keep_name));
+    DELETE FROM cordon.rewriting r WHERE r.relation IN (SELECT cordon.tree(target)) AND r.column_name = finish_conversion.column_name
+        AND r.task <> 'reencrypt';
+    RAISE NOTICE '%: % is of type % now (% ms). Old values stay in the table''s files until VACUUM FULL, and in WAL and backups.',
+        target, CASE WHEN keep_name THEN c.new_column ELSE column_name END,
+        CASE c.to_form WHEN 'plaintext' THEN 'text' ELSE c.to_form END,
+        round(1000 * extract(epoch FROM clock_timestamp() - began));
+END $$;
+COMMENT ON PROCEDURE cordon.finish_conversion(regclass, name, boolean, boolean, boolean) IS
+    'makes the new column of a conversion take the place of the old one, which is dropped; refuses while a row is not '
+    'converted or something uses the old column';
+
+CREATE FUNCTION cordon.refuse_loss(target regclass, column_name name) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    c cordon.conversions := cordon.conversion(target, column_name);
+    only_new bigint := (SELECT sum(cordon.count_unconverted(l, column_name, true)) FROM cordon.leaves(target) l);
+BEGIN
+    IF only_new > 0 THEN
+        RAISE object_not_in_prerequisite_state USING
+            MESSAGE = format('%s values were written to column "%s" alone', only_new, c.new_column),
+            DETAIL = format('They are not turned back into %s values, and would be lost.', c.from_form),
+            HINT = format('Write them to column "%s" as the application encrypts them, or finish the conversion.', column_name);
+    END IF;
+END $$;
+COMMENT ON FUNCTION cordon.refuse_loss(regclass, name) IS
+    'an error when values of a conversion are in the new column alone, as an application that knows it may have written';
+
+CREATE PROCEDURE cordon.cancel_conversion(target regclass, column_name name)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    c cordon.conversions;
+    statements text[];
+    check_name name;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    c := cordon.conversion(target, column_name);
+    statements := ARRAY(SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass)
+        FROM cordon.tree(target) r JOIN pg_trigger t ON t.tgrelid = r WHERE t.tgname = c.trigger_name AND t.tgparentid = 0);
+    check_name := (SELECT conname FROM pg_constraint WHERE conrelid = target AND conname = 'cordon_converted_'
+        || (SELECT attnum FROM pg_attribute WHERE attrelid = target AND attname = c.column_name)::text);
+    IF check_name IS NOT NULL THEN
+        statements := statements || format('ALTER TABLE %s DROP CONSTRAINT %I', target, check_name);
+    END IF;
+    CALL cordon.run_with_lock(target, ARRAY[format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target),
+        format('SELECT cordon.refuse_loss(%L, %L)', target, column_name)] || statements
+        || format('ALTER TABLE %s DROP COLUMN %I', target, c.new_column));
+    DELETE FROM cordon.rewriting r WHERE r.relation IN (SELECT cordon.tree(target)) AND r.column_name = cancel_conversion.column_name
+        AND r.task <> 'reencrypt';
+    RAISE NOTICE '%: column % is as it was', target, column_name;
+END $$;
+COMMENT ON PROCEDURE cordon.cancel_conversion(regclass, name) IS
+    'drops the new column of a conversion and its trigger; the old column has been kept up all the while';

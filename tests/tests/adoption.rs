@@ -1,0 +1,94 @@
+//! A table of a million rows becomes encrypted, changes its keys and goes back, while eight writers write and the server
+//! is killed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Instant;
+
+use cordon_tests::{Cluster, Database, Load, Settings, call_with_crashes};
+use postgres::Client;
+
+const TENANTS: i64 = 4;
+const ROWS_OF_A_TENANT: i32 = 250_000;
+
+fn table(database: &Database<'_>) {
+    let mut app = database.app();
+    app.batch_execute(
+        "CREATE TABLE account (team_id bigint NOT NULL, id int, version int NOT NULL DEFAULT 0, token text NOT NULL,
+             updated_at int NOT NULL DEFAULT 0, PRIMARY KEY (team_id, id));
+         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN NEW.updated_at := NEW.version; RETURN NEW; END $$",
+    )
+    .unwrap();
+    app.execute(
+        "INSERT INTO account SELECT t, i, 0, 'token ' || i || ' v0', 0 FROM generate_series(1, $1) t, generate_series(1, $2) i",
+        &[&i32::try_from(TENANTS).unwrap(), &ROWS_OF_A_TENANT],
+    )
+    .unwrap();
+    app.batch_execute(
+        "CREATE TRIGGER touch BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION touch();
+         SELECT cordon.protect('account')",
+    )
+    .unwrap();
+    let grant = "GRANT EXECUTE ON FUNCTION cordon.convert_on_write() TO app";
+    database.superuser().batch_execute(grant).unwrap();
+}
+
+fn count(client: &mut Client, query: &str) -> i64 {
+    client.query_one(query, &[]).unwrap().get(0)
+}
+
+#[test]
+fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
+    let cluster = Cluster::start(&Settings {
+        configuration: "fsync = on\nsynchronous_commit = on\nmax_wal_size = '4GB'\nshared_buffers = '256MB'",
+        ..Settings::default()
+    });
+    let database = cluster.database("d");
+    table(&database);
+    let load = Load { database: &database, tenants: TENANTS, rows: ROWS_OF_A_TENANT };
+    let started = Instant::now();
+    let step = |what: &str| println!("{what}: {:.1} s", started.elapsed().as_secs_f64());
+    let rotate = || {
+        let mut dba = database.superuser();
+        let old = count(&mut dba, "SELECT id FROM cordon.keyring WHERE purpose = 'encryption' AND status = 'primary'");
+        dba.batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+        old
+    };
+    let written = load.during(|| {
+        // Plaintext to sealed, undisturbed; the swap happens beneath the writers.
+        let adopt = "CALL cordon.encrypt_column('account', 'token', pause => '1 ms')";
+        let finish = "CALL cordon.finish_conversion('account', 'token')";
+        call_with_crashes(&database, adopt, 0);
+        call_with_crashes(&database, finish, 0);
+        step("adopted");
+        let old = rotate();
+        call_with_crashes(&database, "CALL cordon.reencrypt('account', 'token', pause => '1 ms')", 0);
+        step("rotated");
+        let older = rotate();
+        call_with_crashes(&database, "CALL cordon.reencrypt('account', 'token', pause => '1 ms')", 3);
+        step("rotated with crashes");
+        // And the way back and forth again, with crashes.
+        call_with_crashes(&database, "CALL cordon.decrypt_column('account', 'token', pause => '1 ms')", 3);
+        call_with_crashes(&database, finish, 0);
+        step("given back with crashes");
+        call_with_crashes(&database, adopt, 3);
+        call_with_crashes(&database, finish, 0);
+        step("adopted again with crashes");
+        let mut dba = database.superuser();
+        for key in [old, older] {
+            dba.execute("SELECT cordon.disable_key($1)", &[&key]).unwrap();
+        }
+    });
+    load.check(&written, "token::text");
+    let mut app = database.app();
+    let all = TENANTS * i64::from(ROWS_OF_A_TENANT);
+    let usage = app.query("SELECT status, rows FROM cordon.key_usage('account', 'token')", &[]).unwrap();
+    let usage: Vec<(String, i64)> = usage.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(usage, [("primary".to_owned(), all)]);
+    assert_eq!(count(&mut app, "SELECT count(*) FROM cordon.verify_column('account', 'token')"), 0);
+    // The trigger of the application fired for its own writes and for nothing else.
+    let untouched = "SELECT count(*) FROM account WHERE updated_at <> version";
+    assert_eq!(count(&mut database.superuser(), untouched), 0);
+    step("checked");
+}
