@@ -334,15 +334,22 @@ CREATE FUNCTION cordon.audit_secrets() RETURNS SETOF cordon.finding
     UNION ALL
     SELECT 'warning', 'plaintext_secret', format('%s.%I', a.attrelid::regclass, a.attname),
            'By its name the column holds secrets, and it holds them in plain text.',
-           format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING cordon.encrypt(%2$I::text, %4$I::text)', a.attrelid::regclass,
-                  a.attname, (SELECT oid::regtype FROM sealed WHERE typname = 'encrypted_text'), p.tenant_column)
+           format('CALL cordon.encrypt_column(%L, %L, finish => true)', a.attrelid::regclass, a.attname)
     FROM cordon.protected_table p
     JOIN pg_attribute a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
     WHERE a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
         AND a.attname ~* '(token|secret|password|passwd|api_?key)' AND a.attname <> p.tenant_column
         AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = a.attrelid)
+        AND NOT EXISTS (SELECT FROM cordon.conversions c
+                        WHERE c.relation = a.attrelid AND a.attname IN (c.column_name, c.new_column))
+    UNION ALL
+    SELECT 'info', 'conversion_unfinished', format('%s.%I', c.relation, c.column_name),
+           format('The column and %I are kept alike: the old values are still there.', c.new_column),
+           format('CALL cordon.finish_conversion(%L, %L)', c.relation, c.column_name)
+    FROM cordon.conversions c
     $$;
-COMMENT ON FUNCTION cordon.audit_secrets() IS 'findings on sealed columns with constant defaults, and on secrets in plain text';
+COMMENT ON FUNCTION cordon.audit_secrets() IS
+    'findings on sealed columns with constant defaults, on secrets in plain text, and on conversions that were not ended';
 
 CREATE FUNCTION cordon.audit_keyring() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

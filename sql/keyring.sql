@@ -36,7 +36,7 @@ CREATE VIEW cordon.keyring AS
     FROM cordon.keyring_keys();
 COMMENT ON VIEW cordon.keyring IS 'the keys of the keyring, without their material';
 COMMENT ON COLUMN cordon.keyring.id IS 'id of the key, which every value sealed under it carries';
-COMMENT ON COLUMN cordon.keyring.purpose IS 'encryption, search, token or fernet';
+COMMENT ON COLUMN cordon.keyring.purpose IS 'encryption, search, token, fernet or pgcrypto';
 COMMENT ON COLUMN cordon.keyring.status IS 'primary: makes new values; enabled: reads old ones; disabled: not used';
 COMMENT ON COLUMN cordon.keyring.created_at IS 'when the key was made';
 COMMENT ON COLUMN cordon.keyring.age IS 'how long ago that was';

@@ -96,6 +96,7 @@ fn purposes_have_the_names_of_the_file() {
         ("search", Purpose::Search),
         ("token", Purpose::Token),
         ("fernet", Purpose::Fernet),
+        ("pgcrypto", Purpose::Pgcrypto),
     ] {
         assert_eq!(Purpose::from_name(name), Some(purpose));
         assert_eq!(purpose.to_string(), name);

@@ -1,6 +1,7 @@
 //! What the bytes of a keyring must be: one test for each [`KeyringFault`].
 
-use cordon_core::{Error, Keyring, Purpose, keyring::KeyringFault};
+use base64ct::{Base64, Encoding};
+use cordon_core::{Error, Keyring, Purpose, Timestamp, keyring::KeyringFault};
 
 use crate::{ENABLED, ENTRY, Entry, file_of};
 
@@ -220,6 +221,51 @@ fn a_purpose_without_a_primary_key_is_refused() {
 fn fernet_keys_need_no_primary_key() {
     let fernet = Entry { purpose: r#""fernet""#, ..ENABLED };
     assert!(Keyring::parse(file_of(&[ENTRY, fernet]).as_bytes()).is_ok());
+}
+
+#[test]
+fn fernet_keys_are_taken_as_fernet_prints_them() {
+    for material in [
+        r#""cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=""#,
+        r#""cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4=""#,
+        // What an application used is not for us to judge: a key of one letter.
+        r#""YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=""#,
+    ] {
+        let fernet = Entry { purpose: r#""fernet""#, material, ..ENABLED };
+        assert!(Keyring::parse(file_of(&[ENTRY, fernet]).as_bytes()).is_ok(), "{material}");
+        let other = Entry { material, ..ENABLED };
+        let is_standard_and_strong = material.contains('+');
+        assert_eq!(Keyring::parse(file_of(&[ENTRY, other]).as_bytes()).is_ok(), is_standard_and_strong, "{material}");
+    }
+    let mixed =
+        Entry { purpose: r#""fernet""#, material: r#""cw_0x689RpI+jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=""#, ..ENABLED };
+    assert_eq!(fault(&file_of(&[ENTRY, mixed])), KeyringFault::NotBase64(7));
+}
+
+#[test]
+fn a_passphrase_of_any_length_is_kept_through_a_change() {
+    for len in [1, 31, 32, 33, 1024] {
+        let material = format!("\"{}\"", Base64::encode_string(&vec![b'p'; len]));
+        let passphrase = Entry { purpose: r#""pgcrypto""#, material: &material, ..ENABLED };
+        let mut ring = Keyring::parse(file_of(&[ENTRY, passphrase]).as_bytes()).expect("valid");
+        ring.rotate(Purpose::Encryption, Timestamp::from_unix(0)).expect("a new key");
+        let again = Keyring::parse(&ring.to_json()).expect("valid");
+        let material = again.keys().iter().find(|key| key.id == 7).expect("the passphrase").material.expose().to_vec();
+        assert_eq!(material, vec![b'p'; len]);
+    }
+    for material in [String::new(), Base64::encode_string(&[b'p'; 1025])] {
+        let passphrase = Entry { purpose: r#""pgcrypto""#, material: &format!("\"{material}\""), ..ENABLED };
+        assert_eq!(fault(&file_of(&[ENTRY, passphrase])), KeyringFault::PassphraseLength(7));
+    }
+}
+
+#[test]
+fn keys_that_only_import_are_disabled_in_any_state() {
+    let fernet = Entry { purpose: r#""fernet""#, status: r#""primary""#, ..ENABLED };
+    let mut ring = Keyring::parse(file_of(&[ENTRY, fernet]).as_bytes()).expect("valid");
+    assert!(ring.disable(7).is_ok());
+    assert!(ring.usable_for(Purpose::Fernet).next().is_none());
+    assert!(ring.rotate(Purpose::Pgcrypto, Timestamp::from_unix(0)).is_err());
 }
 
 #[test]

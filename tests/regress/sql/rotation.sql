@@ -1,5 +1,6 @@
 -- Which keys values are under, whether they open, and sealing them anew, as the owner of a table that row security binds.
 -- Keys are rotated in tests/rotation.rs: here every value is under the primary key.
+\set SHOW_CONTEXT never
 \connect - app
 CREATE TABLE account (team_id bigint NOT NULL, id int, token encrypted_text, mail encrypted_text_eq, note shared_encrypted_text, plain text, PRIMARY KEY (team_id, id));
 SELECT count(*) FROM cordon.protect('account');
@@ -47,7 +48,7 @@ SELECT * FROM cordon.key_usage('account', 'token');
 SELECT * FROM cordon.verify_column('account', 'note');
 CALL cordon.reencrypt('account', 'token');
 SELECT cordon.reencrypt_batch('account'::regclass, 'token', 'team_id', false, 0, 10);
-INSERT INTO cordon.reencryption VALUES ('account', 'token', 1, now(), now(), NULL, 1, 0, 0, 0);
-DELETE FROM cordon.reencryption;
+INSERT INTO cordon.rewriting VALUES ('account', 'token', 'reencrypt', 1, now(), now(), NULL, 1, 0, 0, 0);
+DELETE FROM cordon.rewriting;
 SELECT cordon.disable_key(1);
 SELECT cordon.set_key_disabled(1);
