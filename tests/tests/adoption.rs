@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::Instant;
-
 use cordon_tests::{Cluster, Database, Load, Settings, call_with_crashes};
 use postgres::Client;
 
@@ -47,8 +45,6 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
     let database = cluster.database("d");
     table(&database);
     let load = Load { database: &database, tenants: TENANTS, rows: ROWS_OF_A_TENANT };
-    let started = Instant::now();
-    let step = |what: &str| println!("{what}: {:.1} s", started.elapsed().as_secs_f64());
     let rotate = || {
         let mut dba = database.superuser();
         let old = count(&mut dba, "SELECT id FROM cordon.keyring WHERE purpose = 'encryption' AND status = 'primary'");
@@ -61,20 +57,15 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
         let finish = "CALL cordon.finish_conversion('account', 'token')";
         call_with_crashes(&database, adopt, 0);
         call_with_crashes(&database, finish, 0);
-        step("adopted");
         let old = rotate();
         call_with_crashes(&database, "CALL cordon.reencrypt('account', 'token', pause => '1 ms')", 0);
-        step("rotated");
         let older = rotate();
         call_with_crashes(&database, "CALL cordon.reencrypt('account', 'token', pause => '1 ms')", 3);
-        step("rotated with crashes");
         // And the way back and forth again, with crashes.
         call_with_crashes(&database, "CALL cordon.decrypt_column('account', 'token', pause => '1 ms')", 3);
         call_with_crashes(&database, finish, 0);
-        step("given back with crashes");
         call_with_crashes(&database, adopt, 3);
         call_with_crashes(&database, finish, 0);
-        step("adopted again with crashes");
         let mut dba = database.superuser();
         for key in [old, older] {
             dba.execute("SELECT cordon.disable_key($1)", &[&key]).unwrap();
@@ -90,5 +81,4 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
     // The trigger of the application fired for its own writes and for nothing else.
     let untouched = "SELECT count(*) FROM account WHERE updated_at <> version";
     assert_eq!(count(&mut database.superuser(), untouched), 0);
-    step("checked");
 }

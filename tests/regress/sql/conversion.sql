@@ -26,6 +26,7 @@ CREATE TRIGGER oracle BEFORE INSERT ON oracle FOR EACH ROW
 DROP TABLE oracle;
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION cordon.convert_on_write() TO app;
+GRANT CREATE ON DATABASE :"DBNAME" TO app;
 SET ROLE app;
 
 -- Expand and fill.
@@ -163,6 +164,20 @@ INSERT INTO child VALUES (1, 'of the child');
 CALL cordon.finish_conversion('parent', 'body');
 SELECT * FROM pg_temp.shape('child');
 SELECT count(*) FROM cordon.verify_column('parent', 'body', 'team_id');
+
+-- Names that need quoting, in every statement.
+CREATE SCHEMA "o'dd";
+CREATE TABLE "o'dd"."ta""ble %s" ("tenant's \ id" text NOT NULL, "it's \ ""ü""" varchar NOT NULL DEFAULT 'it''s', UNIQUE ("tenant's \ id", "it's \ ""ü"""));
+INSERT INTO "o'dd"."ta""ble %s" VALUES ('a', 'x');
+CALL cordon.encrypt_column('"o''dd"."ta""ble %s"', 'it''s \ "ü"', 'encrypted_text_eq', tenant_column => 'tenant''s \ id');
+SELECT column_name, new_column, tenant_column FROM cordon.conversions;
+CALL cordon.finish_conversion('"o''dd"."ta""ble %s"', 'it''s \ "ü"');
+CREATE UNIQUE INDEX ON "o'dd"."ta""ble %s" ("tenant's \ id", "it's \ ""ü""_sealed");
+CALL cordon.finish_conversion('"o''dd"."ta""ble %s"', 'it''s \ "ü"');
+SELECT * FROM pg_temp.shape('"o''dd"."ta""ble %s"');
+CALL cordon.decrypt_column('"o''dd"."ta""ble %s"', 'it''s \ "ü"', tenant_column => 'tenant''s \ id');
+CALL cordon.cancel_conversion('"o''dd"."ta""ble %s"', 'it''s \ "ü"');
+SELECT count(*) FROM cordon.verify_column('"o''dd"."ta""ble %s"', 'it''s \ "ü"', 'tenant''s \ id');
 
 -- What is refused.
 CREATE TABLE odd (a text PRIMARY KEY, b int, c text, d text GENERATED ALWAYS AS (c) STORED);
