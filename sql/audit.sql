@@ -308,12 +308,22 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
         AND current_setting('server_version_num')::int % 10000 < v.minor
     UNION ALL
     SELECT 'warning', 'statements_logged', s.name,
-           'The server log shows statements with their plaintext, here with ' || s.name || ' = ' || s.setting || '.',
+           CASE s.name WHEN 'log_statement' THEN 'Statements are logged before they run, with their plaintext: ' ELSE 'Statements that fail before they reach a secret are logged with it: ' END
+               || s.name || ' = ' || s.setting || '. With cordon.redact_log = all they are logged without literals.',
            format('ALTER SYSTEM SET %I = %L', s.name, safe.value)
     FROM (VALUES ('log_statement', 'none'), ('log_min_duration_statement', '-1'), ('log_min_duration_sample', '-1'),
                  ('log_transaction_sample_rate', '0'), ('log_min_error_statement', 'panic'),
                  ('log_parameter_max_length_on_error', '0'), ('auto_explain.log_min_duration', '-1')) safe (name, value)
     JOIN pg_settings s ON s.name = safe.name AND s.setting <> safe.value
+    WHERE current_setting('cordon.redact_log') <> 'all'
+        -- What is logged after it has run is redacted by default.
+        AND (s.name = 'log_statement' OR current_setting('cordon.redact_log') = 'off'
+             OR s.name IN ('log_min_error_statement', 'log_parameter_max_length_on_error'))
+    UNION ALL
+    SELECT 'warning', 'log_not_redacted', 'cordon.redact_log',
+           'The server log shows the literals and parameters of statements that handle secrets.',
+           'ALTER SYSTEM SET cordon.redact_log = ''touched'''
+    WHERE current_setting('cordon.redact_log') = 'off'
     $$;
 COMMENT ON FUNCTION cordon.audit_settings() IS 'findings on persisted tenants, the version of the server, and logging';
 

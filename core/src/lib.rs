@@ -17,6 +17,7 @@ pub mod keyring;
 pub mod keyring_file;
 mod mac;
 mod nonce;
+pub mod redact;
 mod secret;
 pub mod stored_form;
 mod subkey;

@@ -1,46 +1,13 @@
 //! `sealed = ANY (array of text)`: as drivers send lists, and as ORMs write them.
 
 use core::{
-    ffi::{CStr, c_int, c_void},
+    ffi::{CStr, c_int},
     ptr,
 };
 
-use pgrx::{
-    pg_guard,
-    pg_sys::{self, CoercionContext, CoercionForm, NodeTag, Oid, Query},
-};
+use pgrx::pg_sys::{self, CoercionContext, CoercionForm, Oid};
 
 use super::sealed_types::holds_sealed;
-
-/// Whether `x = ANY (array)` with an operator of an extension occurs: perhaps one that [`unify`] is for.
-///
-/// # Safety
-/// `query` must be a parsed query, or null.
-pub unsafe fn occurs_in(query: *mut Query) -> bool {
-    // SAFETY: by this function's contract.
-    unsafe { !query.is_null() && pg_sys::query_tree_walker(query, Some(is_array_comparison), ptr::null_mut(), 0) }
-}
-
-/// # Safety
-/// `node` must be null or an expression, a list of them, or a query.
-#[pg_guard]
-unsafe extern "C-unwind" fn is_array_comparison(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
-    if node.is_null() {
-        return false;
-    }
-    // SAFETY: by this function's contract.
-    unsafe {
-        match (*node).type_ {
-            NodeTag::T_ScalarArrayOpExpr
-                if (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno.to_u32() >= pg_sys::FirstNormalObjectId =>
-            {
-                true
-            }
-            NodeTag::T_Query => pg_sys::query_tree_walker(node.cast(), Some(is_array_comparison), context, 0),
-            _ => pg_sys::expression_tree_walker(node, Some(is_array_comparison), context),
-        }
-    }
-}
 
 /// `sealed = ANY (array of text)`, in which PostgreSQL does not inline the operator's function as it does elsewhere:
 /// brought to `sealed = ANY (array of sealed)`, for which there are indexes. Likewise with `<>`, `ALL`, and the sides

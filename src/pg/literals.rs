@@ -21,7 +21,7 @@ use pg_sys::{expression_tree_mutator, query_tree_mutator};
 use pg_sys::{expression_tree_mutator_impl as expression_tree_mutator, query_tree_mutator_impl as query_tree_mutator};
 
 use super::{
-    array_comparison, assignments,
+    array_comparison, assignments, inspection, log,
     sealed_types::{self, InputFunction, holds_sealed},
 };
 
@@ -65,7 +65,11 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
         pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
-            if INPUT_WAS_CALLED.load(Ordering::Relaxed) || array_comparison::occurs_in(held_query(query)) {
+            let found = inspection::inspect(held_query(query));
+            if found.has_secret {
+                log::note_secret();
+            }
+            if INPUT_WAS_CALLED.load(Ordering::Relaxed) || found.has_array_comparison {
                 rewrite(query);
             }
             if let Err(failure) = assignments::check(query) {

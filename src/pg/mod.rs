@@ -10,6 +10,7 @@ pub mod conversion;
 pub mod encoding;
 pub mod error;
 pub mod fmgr;
+mod inspection;
 pub mod keyring;
 pub mod keys;
 pub mod literals;

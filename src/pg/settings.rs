@@ -15,11 +15,14 @@ const TRANSACTION: c_int = 1;
 const ERROR: c_int = 0;
 const EMPTY: c_int = 1;
 const WARN: c_int = 1;
+const OFF: c_int = 0;
+const TOUCHED: c_int = 1;
 
 static mut TEXT_FORM: c_int = PLAIN;
 static mut TENANT_SCOPE: c_int = SESSION;
 static mut ON_UNSET_TENANT: c_int = ERROR;
 static mut GUARD_LEVEL: c_int = WARN;
+static mut REDACT_LOG: c_int = TOUCHED;
 static mut FREEZE_TENANT: bool = false;
 static mut TENANT_SETTING: *mut c_char = ptr::null_mut();
 static mut KEYRING_FILE: *mut c_char = ptr::null_mut();
@@ -48,6 +51,7 @@ static TEXT_FORMS: Words = Words::new(&[c"plain", c"stored"]);
 static TENANT_SCOPES: Words = Words::new(&[c"session", c"transaction"]);
 static ON_UNSET: Words = Words::new(&[c"error", c"empty"]);
 static GUARD: Words = Words::new(&[c"off", c"warn", c"error"]);
+static REDACTION: Words = Words::new(&[c"off", c"touched", c"all"]);
 
 /// Defines the settings. Called once a process.
 pub fn define() {
@@ -124,6 +128,13 @@ pub fn define() {
             &raw mut GUARD_LEVEL,
             &GUARD,
         );
+        // Secrets are literals and parameters of statements, which PostgreSQL logs as it is told to.
+        define_words(
+            c"cordon.redact_log",
+            c"Which statements the server log shows without literals: none, those that handle secrets, or all.",
+            &raw mut REDACT_LOG,
+            &REDACTION,
+        );
         // A misspelt cordon.* is an error from now on.
         pg_sys::MarkGUCPrefixReserved(c"cordon".as_ptr());
     }
@@ -133,6 +144,27 @@ pub fn define() {
 pub fn is_preload() -> bool {
     // SAFETY: a plain variable of this process.
     unsafe { pg_sys::process_shared_preload_libraries_in_progress }
+}
+
+/// What `cordon.redact_log` says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum RedactLog {
+    /// The log shows everything.
+    Off,
+    /// Statements that handle secrets are redacted.
+    Touched,
+    /// Every statement is.
+    All,
+}
+
+/// The value of `cordon.redact_log`.
+pub fn redact_log() -> RedactLog {
+    // SAFETY: PostgreSQL writes it between calls.
+    match unsafe { REDACT_LOG } {
+        OFF => RedactLog::Off,
+        TOUCHED => RedactLog::Touched,
+        _ => RedactLog::All,
+    }
 }
 
 /// Whether `cordon.text_form` is `stored`.

@@ -182,7 +182,7 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
         ("error", "persisted_tenant", "d", "ALTER DATABASE d SET app.team_id = '7'"),
         ("error", "persisted_tenant", "app in d", "ALTER ROLE app IN DATABASE d SET app.team_id = '7'"),
         ("warning", "statements_logged", "log_statement", "ALTER SYSTEM SET log_statement = 'all'"),
-        ("warning", "statements_logged", "log_min_duration_statement", "ALTER SYSTEM SET log_min_duration_statement = 0"),
+        ("warning", "log_not_redacted", "cordon.redact_log", "ALTER SYSTEM SET cordon.redact_log = 'off'"),
         ("warning", "statements_logged", "log_min_error_statement", "ALTER SYSTEM SET log_min_error_statement = 'error'"),
         (
             "error",

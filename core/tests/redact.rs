@@ -1,0 +1,77 @@
+//! What is left of a statement in the log.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use cordon_core::redact::{Rules, mask};
+use proptest::{prelude::*, test_runner::Config};
+
+fn masked_by(text: &str, standard_conforming_strings: bool) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let len = mask(&mut bytes, Rules { standard_conforming_strings });
+    String::from_utf8(bytes[..len].to_vec()).expect("UTF-8 stays UTF-8")
+}
+
+fn masked(text: &str) -> String {
+    masked_by(text, true)
+}
+
+#[test]
+fn every_kind_of_literal_is_masked_and_the_rest_is_kept() {
+    for (text, expected) in [
+        ("INSERT INTO t VALUES (1, 'secret', NULL)", "INSERT INTO t VALUES (?, ?, NULL)"),
+        ("SELECT 'it''s secret' FROM \"odd \"\"name 1\" WHERE a = $1", "SELECT ? FROM \"odd \"\"name 1\" WHERE a = $1"),
+        (r"SELECT E'a\'secret', e'\\', a", "SELECT E?, e?, a"),
+        (r"SELECT 'a\', b, 'secret'", "SELECT ?, b, ?"),
+        ("SELECT U&'secret', B'101', X'1f', n'secret'", "SELECT U&?, B?, X?, n?"),
+        ("SELECT $$secret$$, $t$se$$cret$t$, $1, a$b$c", "SELECT ?, ?, $1, a$b$c"),
+        ("SELECT 1.5e-7, 0xff, 1_000, .5, t1.c2, -3", "SELECT ?, ?, ?, .?, t1.c2, -?"),
+        ("SELECT 1 -- secret\nFROM t /* secret /* nested */ secret */ WHERE a=-1", "SELECT ? ?\nFROM t ? WHERE a=-?"),
+        ("SELECT a->>'k', b#>'{x}', c[2], d::varchar(10)", "SELECT a->>?, b#>?, c[?], d::varchar(?)"),
+        ("parameters: $1 = 'it''s', $2 = NULL, $3 = 'cut off...'", "parameters: $1 = ?, $2 = NULL, $3 = ?"),
+        ("", ""),
+    ] {
+        assert_eq!(masked(text), expected);
+    }
+}
+
+#[test]
+fn what_does_not_end_is_masked_to_the_end() {
+    for text in
+        ["SELECT 'secret", "SELECT \"secret 'x'", "SELECT $a$secret$b$", "SELECT /* secret", "SELECT E'secret\\'"]
+    {
+        let masked = masked(text);
+        assert!(masked.starts_with("SELECT ") && !masked.contains("secret"), "{masked}");
+    }
+}
+
+#[test]
+fn a_backslash_is_read_as_the_server_does() {
+    let text = r"SELECT 'a\', b, 'secret', c, '";
+    assert_eq!(masked_by(text, true), "SELECT ?, b, ?, c, ?");
+    assert_eq!(masked_by(r"SELECT 'it\'s secret', b", false), "SELECT ?, b");
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 2000, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn nothing_of_a_quoted_text_is_left(before in "[a-z ,()=]{0,20}", secret in ".{0,20}", after in "[a-z ,()=]{0,20}") {
+        let quoted = secret.replace('\'', "''");
+        let text = format!("{before} '{quoted}' {after}");
+        prop_assert_eq!(masked(&text), format!("{before} ? {after}"));
+        let escaped = secret.replace('\\', "\\\\").replace('\'', "\\'");
+        prop_assert_eq!(masked(&format!("{before} E'{escaped}' {after}")), format!("{before} E? {after}"));
+        prop_assume!(!secret.contains("$q$") && !secret.ends_with("$q") && !secret.ends_with('$'));
+        prop_assert_eq!(masked(&format!("{before} $q${secret}$q$ {after}")), format!("{before} ? {after}"));
+    }
+
+    #[test]
+    fn any_bytes_are_masked_without_growing_and_no_quote_is_left(bytes in prop::collection::vec(any::<u8>(), 0..200), standard_conforming_strings: bool) {
+        let mut text = bytes.clone();
+        let len = mask(&mut text, Rules { standard_conforming_strings });
+        prop_assert!(len <= bytes.len());
+        let mut again = text[..len].to_vec();
+        let len_again = mask(&mut again, Rules { standard_conforming_strings });
+        prop_assert_eq!(&again[..len_again], &text[..len], "masking twice changes nothing");
+    }
+}
