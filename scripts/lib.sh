@@ -44,11 +44,28 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# postgresql VERSION: its pg_config. From Debian's packages where there are some, else built once, some minutes long.
+postgresql() {
+    local built=$CACHE/postgresql-$1
+    if [ ! -x "/usr/lib/postgresql/$1/bin/pg_config" ] && ! apt-cache show "postgresql-server-dev-$1" >/dev/null 2>&1; then
+        if [ ! -x "$built/bin/pg_config" ]; then
+            install_packages gcc make bison flex perl bzip2 libssl-dev zlib1g-dev
+            say "building PostgreSQL $1 (about 5 minutes, once)"
+            mkdir -p "$CACHE"
+            "$ROOT/scripts/postgresql-from-source" "$1" "$built" || fail "PostgreSQL $1 could not be built"
+        fi
+        echo "$built/bin/pg_config"
+        return
+    fi
+    install_packages "postgresql-$1" "postgresql-server-dev-$1"
+    echo "/usr/lib/postgresql/$1/bin/pg_config"
+}
+
 # What a build needs, installed where missing.
 prepare() {
     command -v cargo >/dev/null || fail "no cargo: install a Rust toolchain (https://rustup.rs)"
-    install_packages "postgresql-$PG" "postgresql-server-dev-$PG" clang libclang-dev pkg-config
-    PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$PG/bin/pg_config}
+    PG_CONFIG=${PG_CONFIG:-$(postgresql "$PG")}
+    install_packages clang libclang-dev pkg-config
     [ -x "$PG_CONFIG" ] || fail "no $PG_CONFIG"
 
     if [ "$(cargo pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then

@@ -207,6 +207,14 @@ impl Cluster {
         command
     }
 
+    /// A program of the operating system's, to be run as the user that the server runs as.
+    #[must_use]
+    pub fn server_command(&self, program: &str) -> Command {
+        let mut command = as_server(program);
+        command.current_dir(&self.directory).stdin(Stdio::null());
+        command
+    }
+
     fn start_server(&self) {
         self.pg_ctl(&["--wait", "--silent", "--log", &self.directory.join("log").display().to_string(), "start"]);
     }

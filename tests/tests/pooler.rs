@@ -1,0 +1,270 @@
+//! PgBouncer in transaction mode, 200 clients over 10 server connections, half of which misbehave: no row of a wrong
+//! tenant. PgBouncer 1.18 knows nothing of prepared statements, so clients prepare within their transactions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use cordon_tests::{Cluster, Database, Settings, sqlstate};
+use postgres::{Client, NoTls};
+
+const CLIENTS: u64 = 200;
+const TENANTS: u64 = 20;
+
+/// A PgBouncer before a database, with its socket in a directory of its own.
+struct Pooler {
+    process: Child,
+    directory: PathBuf,
+}
+
+impl Pooler {
+    fn start(database: &Database<'_>) -> Self {
+        let cluster = database.cluster;
+        let directory = cluster.directory().join(format!("pooler_{}", database.name));
+        let run = |program: &str, argument: &Path| {
+            assert!(cluster.server_command(program).arg(argument).status().unwrap().success(), "{program}");
+        };
+        run("mkdir", &directory);
+        let configuration = directory.join("pgbouncer.ini");
+        fs::write(
+            &configuration,
+            format!(
+                "[databases]\nd = host={} dbname={} user=app\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
+                 unix_socket_dir = {}\nauth_type = any\npool_mode = transaction\nmax_client_conn = 400\n\
+                 default_pool_size = 10\nlogfile = {}\nlog_connections = 0\nlog_disconnections = 0\n\
+                 ignore_startup_parameters = options\n",
+                cluster.directory().display(),
+                database.name,
+                directory.display(),
+                directory.join("log").display()
+            ),
+        )
+        .unwrap();
+        let process = cluster
+            .server_command("/usr/sbin/pgbouncer")
+            .args(["--quiet".as_ref(), configuration.as_os_str()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("pgbouncer: Debian's package of that name");
+        let pooler = Self { process, directory };
+        for _ in 0..200 {
+            if pooler.connect().is_ok() {
+                return pooler;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no pooler: {}", fs::read_to_string(pooler.directory.join("log")).unwrap_or_default());
+    }
+
+    fn connect(&self) -> Result<Client, postgres::Error> {
+        let mut config = postgres::Config::new();
+        config.host_path(&self.directory).port(6432).user("app").dbname("d");
+        config.connect(NoTls)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What the clients saw.
+#[derive(Default)]
+struct Seen {
+    transactions: AtomicU64,
+    misbehaved: AtomicU64,
+    refused: AtomicU64,
+    rows: AtomicU64,
+    wrong: AtomicU64,
+}
+
+impl Seen {
+    /// Reads the table as `tenant`, or as nobody, who is to see nothing.
+    fn read(
+        &self,
+        client: &mut impl postgres::GenericClient,
+        table: &str,
+        tenant: Option<u64>,
+    ) -> Result<(), postgres::Error> {
+        // Through a prepared statement.
+        match client.query(&format!("SELECT team_id, owner::text FROM {table}"), &[]) {
+            Ok(rows) => {
+                for row in &rows {
+                    let (team, owner): (i64, String) = (row.get(0), row.get(1));
+                    let is_own = tenant
+                        .is_some_and(|tenant| i64::try_from(tenant) == Ok(team) && owner == format!("tenant {tenant}"));
+                    self.rows.fetch_add(1, Ordering::Relaxed);
+                    if !is_own {
+                        self.wrong.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if !error.is_closed() && sqlstate(&error) == "42501" {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// One transaction as it should be.
+    fn behave(&self, client: &mut Client, table: &str, tenant: u64) -> Result<(), postgres::Error> {
+        let mut transaction = client.transaction()?;
+        transaction.query_one("SELECT cordon.set_tenant($1)", &[&tenant.to_string()])?;
+        if let Err(error) = self.read(&mut transaction, table, Some(tenant)) {
+            // PgBouncer may hand a cancellation on when the connection is somebody else's already.
+            let is_excused = error.is_closed() || ["57014", "57P01"].contains(&sqlstate(&error).as_str());
+            assert!(is_excused, "a well-behaved client is refused: {error}");
+            return Err(error);
+        }
+        transaction.execute(&format!("UPDATE {table} SET hits = hits + 1"), &[])?;
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        transaction.commit()
+    }
+
+    /// What pooled applications do wrong. True when the connection is not to be used again.
+    fn misbehave(&self, client: &mut Client, table: &str, tenant: u64, how: u64) -> bool {
+        self.misbehaved.fetch_add(1, Ordering::Relaxed);
+        match how % 5 {
+            // A tenant for the session, which the connection keeps when it is given to somebody else.
+            0 => {
+                let _ = client.batch_execute(&format!("SET app.team_id = '{tenant}'"));
+                true
+            }
+            1 => {
+                let _ = client.batch_execute(&format!("SET app.team_id = '{tenant}'"));
+                // Another connection of the pool perhaps, with the tenant of another client.
+                let _ = self.read(client, table, Some(tenant));
+                false
+            }
+            // No tenant at all.
+            2 => {
+                let _ = self.read(client, table, None);
+                false
+            }
+            // Cancelled in the middle, and gone without an end to the transaction.
+            3 => {
+                let cancel = client.cancel_token();
+                let canceller = thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(5));
+                    let _ = cancel.cancel_query(NoTls);
+                });
+                let sleep = format!(
+                    "BEGIN; SELECT cordon.set_tenant('{tenant}'); SELECT pg_sleep(0.02), count(*) FROM {table}"
+                );
+                let _ = client.batch_execute(&sleep);
+                canceller.join().unwrap();
+                true
+            }
+            // An error in a transaction, and gone.
+            _ => {
+                let fail =
+                    format!("BEGIN; SET LOCAL app.team_id = '{tenant}'; SET app.team_id = '{tenant}'; SELECT 1 / 0");
+                client.batch_execute(&fail).is_err()
+            }
+        }
+    }
+}
+
+/// The load, and what was seen of the table.
+fn load(database: &Database<'_>, table: &str, seconds: u64) -> Seen {
+    let pooler = Pooler::start(database);
+    let (seen, stop) = (Seen::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let (pooler, seen, stop) = (&pooler, &seen, &stop);
+            scope.spawn(move || {
+                let (mut client, mut round) = (None, number);
+                while !stop.load(Ordering::Relaxed) {
+                    round += 1;
+                    let Some(connection) = client.as_mut() else {
+                        client = pooler.connect().ok();
+                        continue;
+                    };
+                    let tenant = (number * 7 + round) % TENANTS + 1;
+                    let is_spent = if number % 2 == 0 {
+                        seen.behave(connection, table, tenant).is_err()
+                    } else {
+                        seen.misbehave(connection, table, tenant, round / 2)
+                    };
+                    if is_spent {
+                        client = None;
+                    }
+                }
+            });
+        }
+        thread::sleep(Duration::from_secs(seconds));
+        stop.store(true, Ordering::Relaxed);
+    });
+    seen
+}
+
+fn cluster() -> Cluster {
+    Cluster::start(&Settings { configuration: "max_connections = 40", ..Settings::default() })
+}
+
+fn set_up<'a>(cluster: &'a Cluster, name: &str, freeze: bool) -> Database<'a> {
+    let database = cluster.database(name);
+    let mut dba = database.superuser();
+    dba.batch_execute(&format!(
+        "ALTER DATABASE {name} SET cordon.tenant_scope = transaction; ALTER DATABASE {name} SET cordon.freeze_tenant = {freeze};
+         CREATE TABLE account (team_id bigint NOT NULL, id int, owner encrypted_text, hits int DEFAULT 0, PRIMARY KEY (team_id, id));
+         INSERT INTO account SELECT t, i, cordon.encrypt('tenant ' || t, t::text) FROM generate_series(1, {TENANTS}) t, generate_series(1, 3) i;
+         SELECT cordon.protect('account');
+         CREATE TABLE by_hand AS SELECT team_id, id, 'tenant ' || team_id AS owner, hits FROM account;
+         ALTER TABLE by_hand ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY by_hand ON by_hand USING (team_id = nullif(current_setting('app.team_id', true), '')::bigint);
+         GRANT ALL ON account, by_hand TO app"
+    ))
+    .unwrap();
+    database
+}
+
+fn seconds() -> u64 {
+    env::var("CORDON_POOLER_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(60)
+}
+
+fn assert_held(seen: &Seen) {
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let report = format!(
+        "{} transactions, {} misdeeds, {} refused, {} rows, {} of a wrong tenant",
+        count(&seen.transactions),
+        count(&seen.misbehaved),
+        count(&seen.refused),
+        count(&seen.rows),
+        count(&seen.wrong)
+    );
+    assert_eq!(count(&seen.wrong), 0, "{report}");
+    assert!(
+        count(&seen.transactions) > 1000 && count(&seen.misbehaved) > 1000 && count(&seen.refused) > 10,
+        "{report}"
+    );
+    assert!(count(&seen.rows) >= 3 * count(&seen.transactions), "{report}");
+}
+
+#[test]
+fn no_row_of_a_wrong_tenant_comes_through_a_pooler() {
+    let cluster = cluster();
+    assert_held(&load(&set_up(&cluster, "d", false), "account", seconds()));
+    assert_held(&load(&set_up(&cluster, "frozen", true), "account", seconds().div_ceil(4)));
+}
+
+#[test]
+fn policies_by_hand_and_a_session_set_leak_through_a_pooler() {
+    let cluster = cluster();
+    let seen = load(&set_up(&cluster, "d", false), "by_hand", 5);
+    let wrong = seen.wrong.load(Ordering::Relaxed);
+    assert!(wrong > 0, "no row of a wrong tenant: the test above proves nothing");
+}
