@@ -49,7 +49,7 @@ postgresql() {
     local built=$CACHE/postgresql-$1
     if [ ! -x "/usr/lib/postgresql/$1/bin/pg_config" ] && ! apt-cache show "postgresql-server-dev-$1" >/dev/null 2>&1; then
         if [ ! -x "$built/bin/pg_config" ]; then
-            install_packages gcc make bison flex perl bzip2 libssl-dev zlib1g-dev
+            install_packages gcc make bison flex perl bzip2 libicu-dev libssl-dev zlib1g-dev
             say "building PostgreSQL $1 (about 5 minutes, once)"
             mkdir -p "$CACHE"
             "$ROOT/scripts/postgresql-from-source" "$1" "$built" || fail "PostgreSQL $1 could not be built"
@@ -67,6 +67,8 @@ prepare() {
     PG_CONFIG=${PG_CONFIG:-$(postgresql "$PG")}
     install_packages clang libclang-dev pkg-config
     [ -x "$PG_CONFIG" ] || fail "no $PG_CONFIG"
+    # pgrx knows of Debian's PostgreSQL 15 by pgrx-config/config.toml.
+    [ "$PG" = 15 ] || export PGRX_PG_CONFIG_PATH=$PG_CONFIG
 
     if [ "$(cargo pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
         # Beside, not over, a cargo-pgrx of another version.
@@ -112,6 +114,10 @@ stage() {
         cp -a "$directory/." "$STAGE/root$directory/"
     done
     cp -a "$STAGE/package/." "$STAGE/root/"
+    # Those of Debian find libpq by themselves; the library of others may be where the server's user cannot look.
+    local libraries
+    libraries=$("$PG_CONFIG" --libdir)
+    case $libraries in /usr/lib/*) ;; *) export LD_LIBRARY_PATH=$STAGE/root$libraries ;; esac
     export CORDON_PG_BIN=$STAGE/root$("$PG_CONFIG" --bindir) CORDON_STAGE=$STAGE
     # PostgreSQL's programs refuse to run as root.
     SERVER_USER=$(id -un)
