@@ -520,7 +520,7 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     c := cordon.conversion(target, column_name);
     SELECT * INTO old FROM pg_attribute WHERE attrelid = target AND attname = c.column_name;
-    SELECT string_agg(o.object, ', '), string_agg(DISTINCT o.remedy, ' ') INTO obstacles, remedies
+    SELECT string_agg(o.object, ', ' ORDER BY o.object), string_agg(DISTINCT o.remedy, ' ') INTO obstacles, remedies
     FROM cordon.conversion_obstacles(target, column_name, c.new_column) o WHERE NOT (o.is_dropped AND drop_dependents);
     IF obstacles IS NOT NULL THEN
         RAISE dependent_objects_still_exist USING

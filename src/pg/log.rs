@@ -152,9 +152,13 @@ unsafe fn redact_statement(entry: &mut ErrorData) {
                 mask_in_place(statement);
             }
         }
-        // Parameters; the statement that EXECUTE refers to.
+        // Parameters; the statement that EXECUTE refers to; the trees of debug_print_parse, which are no SQL.
         if let Some(detail) = text(entry.detail) {
-            mask_in_place(detail);
+            if text(entry.message_id.cast_mut()).is_some_and(|id| *id == *b"%s:") {
+                leave_out(detail);
+            } else {
+                mask_in_place(detail);
+            }
         }
         if let Some(detail) = text(entry.detail_log) {
             mask_in_place(detail);

@@ -181,3 +181,42 @@ fn rust_postgres() {
     let again = as_tenant(&mut client, "1", insert, &[&"anna@example.org", &"again"]);
     assert_eq!(sqlstate(&again.unwrap_err()), "23505");
 }
+
+/// sqlx asks the server for the types of parameters and refuses those that it does not know: parameters are cast to text,
+/// as above, and results, too, or read unchecked.
+#[test]
+fn rust_sqlx() {
+    use sqlx::{Connection, PgConnection, Row, postgres::PgConnectOptions};
+
+    let database = database("sqlx");
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let options =
+            PgConnectOptions::new().socket(database.cluster.directory()).username("app").database(&database.name);
+        let mut connection = PgConnection::connect_with(&options).await.unwrap();
+        for tenant in ["1", "2"].repeat(5) {
+            let mut transaction = connection.begin().await.unwrap();
+            sqlx::query("SELECT cordon.set_tenant($1)").bind(tenant).execute(&mut *transaction).await.unwrap();
+            sqlx::query("INSERT INTO account (email, token) VALUES ($1::text, $2::text) ON CONFLICT DO NOTHING")
+                .bind("anna@example.org")
+                .bind(format!("token of {tenant}"))
+                .execute(&mut *transaction)
+                .await
+                .unwrap();
+            let find = sqlx::query("SELECT token, token::text AS text FROM account WHERE email = $1::text");
+            let row = find.bind("anna@example.org").fetch_one(&mut *transaction).await.unwrap();
+            assert_eq!(row.get_unchecked::<String, _>("token"), format!("token of {tenant}"));
+            assert_eq!(row.get::<&str, _>("text"), format!("token of {tenant}"));
+            transaction.commit().await.unwrap();
+        }
+        let mut transaction = connection.begin().await.unwrap();
+        sqlx::query("SELECT cordon.set_tenant('1')").execute(&mut *transaction).await.unwrap();
+        let many: Vec<String> = (0..500).map(|i| format!("bulk{i}@example.org")).collect();
+        let insert = sqlx::query("INSERT INTO account (email) SELECT e FROM unnest($1::text[]) e");
+        assert_eq!(insert.bind(&many).execute(&mut *transaction).await.unwrap().rows_affected(), 500);
+        transaction.commit().await.unwrap();
+        let error = sqlx::query("SELECT token FROM account").fetch_all(&mut connection).await.unwrap_err();
+        let error = error.as_database_error().unwrap();
+        assert_eq!(error.code().as_deref(), Some("42501"));
+        assert!(!error.message().contains("token of"));
+    });
+}
