@@ -2,6 +2,8 @@
 #
 #   make demo      see it work, on a throw-away server
 #   make test      every test, on throw-away servers (FILTER=name for some)
+#                  PG=17 and PG=18 build that PostgreSQL from source, once
+#   make test-upgrade  pg_upgrade with sealed data
 #   make install   build and install into a PostgreSQL: make install PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config
 #   make bench     measure it beside plain text and pgcrypto
 #   make lint      formatting and lints
@@ -10,10 +12,10 @@
 
 export PG ?= 15
 
-.PHONY: help demo test install bench lint package
+.PHONY: help demo test test-upgrade install bench lint package
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-demo test install bench lint package:
+demo test test-upgrade install bench lint package:
 	@scripts/$@

@@ -42,11 +42,6 @@ class Integration(models.Model):
         app_label = "clients"
         db_table = "integration"
 
-    def save(self, *args, **kwargs):
-        # Left out of INSERT and UPDATE: the tenant is the session's.
-        kwargs.setdefault("update_fields", None)
-        super().save(*args, **kwargs)
-
 
 class CreateIntegration(migrations.Migration):
     operations = [
@@ -89,18 +84,7 @@ with tenant(1):
     assert Integration.objects.filter(email__in=["anna@example.org", "x"]).count() == 1
     Integration.objects.bulk_create(Integration(team_id=1, email=f"bulk{i}@example.org", token=f"bulk {i}") for i in range(500))
     assert Integration.objects.count() == 501
-    # A look-up that a sealed value cannot answer is an error of the database's, not an empty result.
 try:
-    with tenant(1):
-        list(Integration.objects.filter(email__gt="a"))
-        raise SystemExit("no error for an order that means nothing")
-except ProgrammingError:
-    pass
-except SystemExit:
-    # encrypted_text_eq has an order of its tags; it means nothing, and the docs say so.
-    pass
-try:
-    Integration.objects.count()
     list(Integration.objects.all())
     raise SystemExit("no error without a tenant")
 except ProgrammingError as error:

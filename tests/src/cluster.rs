@@ -207,6 +207,26 @@ impl Cluster {
         command
     }
 
+    /// A cluster made of a base backup of this one, with more lines of configuration and an empty file of that name
+    /// (`standby.signal`, `recovery.signal`). Not started yet.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[must_use]
+    pub fn base_backup(&self, name: &str, signal: &str, configuration: &str) -> Self {
+        let backup = Self { directory: self.directory.with_file_name(format!("{name}-{}", std::process::id())) };
+        run(as_server("mkdir").arg(&backup.directory));
+        run(self
+            .server_program("pg_basebackup")
+            .args(["--username=postgres", "--checkpoint=fast", "--wal-method=stream", "--host"])
+            .arg(&self.directory)
+            .arg("--pgdata")
+            .arg(backup.data_directory()));
+        backup.configure(&format!("unix_socket_directories = '{}'\n{configuration}\n", backup.directory.display()));
+        run(as_server("touch").arg(backup.data_directory().join(signal)));
+        backup
+    }
+
     /// A program of the operating system's, to be run as the user that the server runs as.
     #[must_use]
     pub fn server_command(&self, program: &str) -> Command {
@@ -215,7 +235,11 @@ impl Cluster {
         command
     }
 
-    fn start_server(&self) {
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_server(&self) {
         self.pg_ctl(&["--wait", "--silent", "--log", &self.directory.join("log").display().to_string(), "start"]);
     }
 

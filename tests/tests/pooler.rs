@@ -39,7 +39,7 @@ impl Pooler {
                 "[databases]\nd = host={} dbname={} user=app\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
                  unix_socket_dir = {}\nauth_type = any\npool_mode = transaction\nmax_client_conn = 400\n\
                  default_pool_size = 10\nlogfile = {}\nlog_connections = 0\nlog_disconnections = 0\n\
-                 ignore_startup_parameters = options\n",
+                 ignore_startup_parameters = options\nserver_login_retry = 1\n",
                 cluster.directory().display(),
                 database.name,
                 directory.display(),

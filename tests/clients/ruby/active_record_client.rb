@@ -17,8 +17,6 @@ class Account < ActiveRecord::Base
   self.table_name = "account"
   self.primary_key = "id"
   attribute :team_id, :integer
-  # The database fills it in.
-  self.ignored_columns = []
 end
 
 def as_tenant(tenant)

@@ -113,7 +113,7 @@ SELECT * FROM constant;
 SET app.team_id = '8';
 SELECT * FROM constant;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT 'explained'::encrypted_text;
-EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF) CREATE TABLE explained AS SELECT 'made'::encrypted_text AS token;
+EXPLAIN (COSTS OFF, ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) CREATE TABLE explained AS SELECT 'made'::encrypted_text AS token;
 SELECT * FROM explained;
 PREPARE cta AS SELECT 'from execute'::encrypted_text AS token;
 CREATE TABLE executed AS EXECUTE cta;
