@@ -75,7 +75,9 @@ fn a_standby_reads_sealed_values_and_takes_keys_by_file() {
     assert_eq!(token(&mut other, 1), None);
     assert_refused(standby.connect("app", "d").query("SELECT * FROM t", &[]), "42501", &[SECRET]);
     // A new key: the standby does not have it, refuses to make one, and is given the file.
-    database.superuser().batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+    let key: i64 = database.superuser().query_one("SELECT cordon.rotate_key('encryption')", &[]).unwrap().get(0);
+    let used = "SELECT cordon.key_id('x'::text::encrypted_text)";
+    await_that("the reload", || writer.query_one(used, &[]).unwrap().get::<_, i64>(0) == key);
     insert(&mut writer, 3);
     await_that("replication", || {
         let count = "SELECT count(*) FROM t WHERE id = 3";

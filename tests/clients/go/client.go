@@ -36,7 +36,7 @@ func must(err error) {
 
 func refused(err error, code string) {
 	failure, ok := err.(*pq.Error)
-	if !ok || string(failure.Code) != code || strings.Contains(failure.Error()+failure.Detail, "token of") {
+	if !ok || string(failure.Code) != code || strings.Contains(failure.Error()+failure.Detail, "anna") {
 		log.Fatalf("expected %s: %v", code, err)
 	}
 }

@@ -51,11 +51,11 @@ try {
     $find->execute(["anna@example.org"]);
     check(false, "no error without a tenant");
 } catch (PDOException $error) {
-    check($error->getCode() === "42501" && !str_contains($error->getMessage(), "token of"), $error->getMessage());
+    check($error->getCode() === "42501" && !str_contains($error->getMessage(), "anna"), $error->getMessage());
 }
 try {
     as_tenant("1", fn () => $insert->execute(["anna@example.org", "again"]));
     check(false, "no error for a value that is there");
 } catch (PDOException $error) {
-    check($error->getCode() === "23505", $error->getMessage());
+    check($error->getCode() === "23505" && !str_contains($error->getMessage(), "anna"), $error->getMessage());
 }
