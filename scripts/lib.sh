@@ -47,7 +47,9 @@ install_packages() {
 # postgresql VERSION: its pg_config. From Debian's packages where there are some, else built once, some minutes long.
 postgresql() {
     local built=$CACHE/postgresql-$1
-    if [ ! -x "/usr/lib/postgresql/$1/bin/pg_config" ] && ! apt-cache show "postgresql-server-dev-$1" >/dev/null 2>&1; then
+    # Not 15: where the lists of packages were never fetched, none is known, and installing fetches them.
+    if [ "$1" != 15 ] && [ ! -x "/usr/lib/postgresql/$1/bin/pg_config" ] \
+        && ! apt-cache show "postgresql-server-dev-$1" >/dev/null 2>&1; then
         if [ ! -x "$built/bin/pg_config" ]; then
             install_packages gcc make bison flex perl bzip2 libicu-dev libssl-dev zlib1g-dev
             say "building PostgreSQL $1 (about 5 minutes, once)"
