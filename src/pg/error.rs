@@ -1,6 +1,7 @@
 //! Errors as SQL sees them: one SQLSTATE, message and hint for each.
 
 use core::ffi::c_void;
+use std::io::ErrorKind;
 
 use cordon_core::{Error, keyring::ChangeFault, keyring_file::FileFault};
 use pgrx::{
@@ -402,6 +403,7 @@ fn file_code(fault: &FileFault) -> PgSqlErrorCode {
         FileFault::Missing => Code::ERRCODE_UNDEFINED_FILE,
         FileFault::Exists => Code::ERRCODE_DUPLICATE_FILE,
         FileFault::Busy => Code::ERRCODE_LOCK_NOT_AVAILABLE,
+        FileFault::Io(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Code::ERRCODE_DISK_FULL,
         FileFault::Io(_) => Code::ERRCODE_IO_ERROR,
         _ => Code::ERRCODE_CONFIG_FILE_ERROR,
     }
