@@ -13,11 +13,10 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pg_cordon
 export PGRX_HOME=$ROOT/pgrx-config
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 # CPU=native builds for this machine's processor alone, which seals and opens faster.
-if [ -n "${CPU:-}" ]; then
-    export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-cpu=$CPU
-    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-cpu=$CPU
-    export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/cpu-$CPU
-fi
+[ -z "${CPU:-}" ] || export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/cpu-$CPU
+# The library names the places of sources, for messages that nobody sees: not by this machine's directories.
+FLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates --remap-path-prefix=$CARGO_TARGET_DIR=/target${CPU:+ -Ctarget-cpu=$CPU}"
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=$FLAGS CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=$FLAGS
 # It would put flags of its own into the build, and pgrx's schema would be missing from the library.
 unset RUSTFLAGS
 
@@ -99,23 +98,30 @@ package() {
         2>&1 | tee "$1.log" | $show >&2 || fail "the build failed: $(tail -n 50 "$1.log")"
 }
 
-# stage: a copy of PostgreSQL with the extension, in the new directory $STAGE, its programs in $CORDON_PG_BIN. PostgreSQL
-# finds its files by their place relative to its programs, so the copy is complete in itself.
+# stage: a copy of PostgreSQL with the extension.
 stage() {
+    stage_postgresql
+    package "$STAGE/package"
+    cp -a "$STAGE/package/." "$STAGE/root/"
+}
+
+# stage_postgresql: a copy of PostgreSQL, in the new directory $STAGE, its programs in $CORDON_PG_BIN. PostgreSQL finds its
+# files by their place relative to its programs, so the copy is complete in itself.
+stage_postgresql() {
     STAGE=$(mktemp -d "${TMPDIR:-/tmp}/pg_cordon.XXXXXX")
     chmod 755 "$STAGE"
     trap unstage EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
 
-    package "$STAGE/package"
     local directory
     for directory in --bindir --pkglibdir --sharedir; do
         directory=$("$PG_CONFIG" $directory)
         mkdir -p "$STAGE/root$directory"
         cp -a "$directory/." "$STAGE/root$directory/"
     done
-    cp -a "$STAGE/package/." "$STAGE/root/"
+    # Should this one have the extension installed, the copy has not.
+    rm -f "$STAGE/root$("$PG_CONFIG" --pkglibdir)"/pg_cordon* "$STAGE/root$("$PG_CONFIG" --sharedir)/extension"/pg_cordon*
     # Those of Debian find libpq by themselves; the library of others may be where the server's user cannot look.
     local libraries
     libraries=$("$PG_CONFIG" --libdir)
@@ -129,6 +135,8 @@ stage() {
     [ "$(id -u)" = 0 ] && chown "$SERVER_USER" "$STAGE/clusters"
     return 0
 }
+
+VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml" | head -n 1)
 
 # Stops what still runs in $STAGE and removes it, whatever happened.
 unstage() {

@@ -299,11 +299,12 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
         AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'cordon_guard_ddl' AND evtenabled IN ('O', 'A'))
     UNION ALL
     -- CVE-2023-2455, CVE-2023-39418, CVE-2024-10976, CVE-2025-8713: row security of an earlier plan or user, MERGE,
-    -- statistics that show values of hidden rows.
+    -- statistics that show values of hidden rows. CVE-2026-16237, CVE-2026-116327 (the releases of 2026-11-12): the
+    -- conditions of ON CONFLICT DO UPDATE, or a leaky function, read a row that row security hides.
     SELECT 'warning', 'server_version', 'PostgreSQL ' || current_setting('server_version'),
            format('This minor version has known faults in row security, mended in %s.%s.', v.major, v.minor),
            format('-- install PostgreSQL %s.%s or later', v.major, v.minor)
-    FROM (VALUES (15, 14), (16, 10), (17, 6)) v (major, minor)
+    FROM (VALUES (15, 20), (16, 16), (17, 12), (18, 7)) v (major, minor)
     WHERE current_setting('server_version_num')::int / 10000 = v.major
         AND current_setting('server_version_num')::int % 10000 < v.minor
     UNION ALL
