@@ -43,19 +43,24 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# postgresql_from_source VERSION: its pg_config, built once.
+postgresql_from_source() {
+    local built=$CACHE/postgresql-$1
+    if [ ! -x "$built/bin/pg_config" ]; then
+        install_packages gcc make bison flex perl bzip2 libicu-dev libssl-dev zlib1g-dev
+        say "building PostgreSQL $1 (about 5 minutes, once)"
+        mkdir -p "$CACHE"
+        "$ROOT/scripts/postgresql-from-source" "$1" "$built" || fail "PostgreSQL $1 could not be built"
+    fi
+    echo "$built/bin/pg_config"
+}
+
 # postgresql VERSION: its pg_config. From Debian's packages where there are some, else built once, some minutes long.
 postgresql() {
-    local built=$CACHE/postgresql-$1
     # Not 15: where the lists of packages were never fetched, none is known, and installing fetches them.
     if [ "$1" != 15 ] && [ ! -x "/usr/lib/postgresql/$1/bin/pg_config" ] \
         && ! apt-cache show "postgresql-server-dev-$1" >/dev/null 2>&1; then
-        if [ ! -x "$built/bin/pg_config" ]; then
-            install_packages gcc make bison flex perl bzip2 libicu-dev libssl-dev zlib1g-dev
-            say "building PostgreSQL $1 (about 5 minutes, once)"
-            mkdir -p "$CACHE"
-            "$ROOT/scripts/postgresql-from-source" "$1" "$built" || fail "PostgreSQL $1 could not be built"
-        fi
-        echo "$built/bin/pg_config"
+        postgresql_from_source "$1"
         return
     fi
     install_packages "postgresql-$1" "postgresql-server-dev-$1"
@@ -69,7 +74,7 @@ prepare() {
     install_packages clang libclang-dev pkg-config
     [ -x "$PG_CONFIG" ] || fail "no $PG_CONFIG"
     # pgrx knows of Debian's PostgreSQL 15 by pgrx-config/config.toml.
-    [ "$PG" = 15 ] || export PGRX_PG_CONFIG_PATH=$PG_CONFIG
+    [ "$PG_CONFIG" = /usr/lib/postgresql/15/bin/pg_config ] || export PGRX_PG_CONFIG_PATH=$PG_CONFIG
 
     if [ "$(cargo pgrx --version 2>/dev/null)" != "cargo-pgrx $PGRX_VERSION" ]; then
         # Beside, not over, a cargo-pgrx of another version.
