@@ -27,6 +27,9 @@ fn database(name: &str) -> Database<'static> {
              GRANT ALL ON account, loose, account_id_seq TO app",
         )
         .unwrap();
+    // What is prepared is planned once for every tenant, which PostgreSQL by itself does when it thinks that it pays.
+    let generic = format!("ALTER ROLE app IN DATABASE {name} SET plan_cache_mode = force_generic_plan");
+    database.superuser().batch_execute(&generic).unwrap();
     database
 }
 
@@ -119,13 +122,22 @@ fn jdbc() {
 }
 
 #[test]
-fn go() {
-    let cache = env::temp_dir().join(format!("cordon-go-{}", std::process::id()));
+fn go_pq() {
+    go("pq");
+}
+
+#[test]
+fn go_pgx() {
+    go("pgx");
+}
+
+fn go(name: &str) {
+    let cache = env::temp_dir().join(format!("cordon-go-{name}-{}", std::process::id()));
     run(
-        &database("go"),
+        &database(name),
         Command::new("go")
             .arg("run")
-            .arg(programs().join("go/client.go"))
+            .arg(programs().join(format!("go/{name}.go")))
             // Debian's packages, and no network.
             .envs([("GO111MODULE", "off"), ("GOPATH", "/usr/share/gocode"), ("GOFLAGS", "")])
             .env("GOCACHE", &cache),
@@ -218,5 +230,12 @@ fn rust_sqlx() {
         let error = error.as_database_error().unwrap();
         assert_eq!(error.code().as_deref(), Some("42501"));
         assert!(!error.message().contains("token of"));
+        let mut transaction = connection.begin().await.unwrap();
+        sqlx::query("SELECT cordon.set_tenant('1')").execute(&mut *transaction).await.unwrap();
+        let again = sqlx::query("INSERT INTO account (email) VALUES ($1::text)").bind("anna@example.org");
+        let error = again.execute(&mut *transaction).await.unwrap_err();
+        let error = error.as_database_error().unwrap();
+        assert_eq!(error.code().as_deref(), Some("23505"));
+        assert!(!format!("{error:?}").contains("anna"));
     });
 }

@@ -30,8 +30,24 @@ fn commands(readme: &str) -> Vec<(String, String)> {
     commands
 }
 
+/// Debian's, with psycopg 2.
 #[test]
 fn every_command_of_the_django_example_prints_what_its_readme_says() {
+    run_example("");
+}
+
+/// That of new projects, with psycopg 3.
+#[test]
+fn every_command_of_the_django_example_does_so_with_a_new_django() {
+    let packages = env::var("CORDON_DJANGO").expect("run these tests with make test");
+    let mut version = Command::new("/usr/bin/python3");
+    version.args(["-c", "import django, psycopg; assert django.VERSION >= (5, 2)"]).env("PYTHONPATH", &packages);
+    assert!(version.status().unwrap().success());
+    run_example(&packages);
+}
+
+/// Runs the README's commands, with Python packages from another directory first.
+fn run_example(python_path: &str) {
     const MARK: &str = "--- next ---";
     let cluster = Cluster::start(&Settings { keyring: false, ..Settings::default() });
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/django");
@@ -60,6 +76,7 @@ fn every_command_of_the_django_example_prints_what_its_readme_says() {
         .env("PGHOST", cluster.directory())
         .env("PGUSER", "postgres")
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONPATH", python_path)
         .env_remove("PGDATABASE")
         .stdin(Stdio::null())
         .output()
