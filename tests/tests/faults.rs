@@ -5,6 +5,7 @@
 
 use std::{
     env, fs,
+    io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     process::Command,
@@ -205,7 +206,7 @@ fn a_keyring_whose_writing_breaks_off_in_the_middle_is_as_it_was() {
 fn a_disk_that_is_full_while_the_keyring_is_written_costs_nothing_but_the_change() {
     let cluster = Cluster::start(&Settings { keyring: false, ..Settings::default() });
     let Some(disk) = SmallDisk::mount(&cluster) else {
-        eprintln!("left out: mounting is not allowed here");
+        let _ = writeln!(io::stderr(), "left out: mounting is not allowed here");
         return;
     };
     let (keyring, filler) = (disk.0.join("keyring.json"), disk.0.join("filler"));
@@ -283,7 +284,7 @@ fn memory_stays_flat_over_two_million_values_and_two_hundred_thousand_errors() {
         rounds += 1;
         assert!(growth < 2048, "{growth} KiB more after {rounds} rounds of 200,000 values and 20,000 errors");
     }
-    eprintln!("{growth} KiB more after {rounds} rounds of 200,000 values and 20,000 errors");
+    let _ = writeln!(io::stderr(), "{growth} KiB more after {rounds} rounds of 200,000 values and 20,000 errors");
 }
 
 #[test]
