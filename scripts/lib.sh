@@ -45,7 +45,7 @@ install_packages() {
 
 # postgresql_from_source VERSION: its pg_config, built once.
 postgresql_from_source() {
-    local built=$CACHE/postgresql-$1
+    local built=$CACHE/postgresql-$1-assert
     if [ ! -x "$built/bin/pg_config" ]; then
         install_packages gcc make bison flex perl bzip2 libicu-dev libssl-dev zlib1g-dev
         say "building PostgreSQL $1 (about 5 minutes, once)"

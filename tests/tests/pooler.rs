@@ -1,5 +1,6 @@
 //! PgBouncer in transaction mode, 200 clients over 10 server connections, half of which misbehave: no row of a wrong
-//! tenant. PgBouncer 1.18 knows nothing of prepared statements, so clients prepare within their transactions.
+//! tenant. With prepared statements that live as long as the client, and with Debian 12's PgBouncer, which knows nothing of
+//! them, so that clients prepare within their transactions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -13,10 +14,50 @@ use std::{
 };
 
 use cordon_tests::{Cluster, Database, Settings, sqlstate};
-use postgres::{Client, NoTls};
+use postgres::{Client, GenericClient, NoTls, Statement};
 
 const CLIENTS: u64 = 200;
 const TENANTS: u64 = 20;
+
+/// What a PgBouncer keeps for a client from one transaction to the next.
+#[derive(Clone, Copy, PartialEq)]
+enum Keeps {
+    Nothing,
+    Statements,
+}
+
+impl Keeps {
+    fn program(self) -> String {
+        match self {
+            Self::Nothing => "/usr/sbin/pgbouncer".to_owned(),
+            Self::Statements => env::var("CORDON_PGBOUNCER").expect("run these tests with make test"),
+        }
+    }
+}
+
+/// A client's prepared statements.
+#[derive(Clone)]
+struct Queries {
+    set_tenant: Statement,
+    read: Statement,
+    update: Statement,
+}
+
+impl Queries {
+    fn prepare(client: &mut impl GenericClient, table: &str) -> Result<Self, postgres::Error> {
+        Ok(Self {
+            set_tenant: client.prepare("SELECT cordon.set_tenant($1)")?,
+            read: client.prepare(&format!("SELECT team_id, owner::text FROM {table}"))?,
+            update: client.prepare(&format!("UPDATE {table} SET hits = hits + 1"))?,
+        })
+    }
+}
+
+/// A client with what it has prepared, where the pooler keeps that.
+struct Connection {
+    client: Client,
+    kept: Option<Queries>,
+}
 
 /// A PgBouncer before a database, with its socket in a directory of its own.
 struct Pooler {
@@ -25,7 +66,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    fn start(database: &Database<'_>) -> Self {
+    fn start(database: &Database<'_>, keeps: Keeps) -> Self {
         let cluster = database.cluster;
         let directory = cluster.directory().join(format!("pooler_{}", database.name));
         let run = |program: &str, argument: &Path| {
@@ -39,21 +80,22 @@ impl Pooler {
                 "[databases]\nd = host={} dbname={} user=app\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
                  unix_socket_dir = {}\nauth_type = any\npool_mode = transaction\nmax_client_conn = 400\n\
                  default_pool_size = 10\nlogfile = {}\nlog_connections = 0\nlog_disconnections = 0\n\
-                 ignore_startup_parameters = options\nserver_login_retry = 1\n",
+                 ignore_startup_parameters = options\nserver_login_retry = 1\n{}",
                 cluster.directory().display(),
                 database.name,
                 directory.display(),
-                directory.join("log").display()
+                directory.join("log").display(),
+                if keeps == Keeps::Statements { "max_prepared_statements = 100\n" } else { "" }
             ),
         )
         .unwrap();
         let process = cluster
-            .server_command("/usr/sbin/pgbouncer")
+            .server_command(&keeps.program())
             .args(["--quiet".as_ref(), configuration.as_os_str()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("pgbouncer: Debian's package of that name");
+            .expect("a PgBouncer");
         let pooler = Self { process, directory };
         for _ in 0..200 {
             if pooler.connect().is_ok() {
@@ -92,12 +134,11 @@ impl Seen {
     /// Reads the table as `tenant`, or as nobody, who is to see nothing.
     fn read(
         &self,
-        client: &mut impl postgres::GenericClient,
-        table: &str,
+        client: &mut impl GenericClient,
+        read: &Statement,
         tenant: Option<u64>,
     ) -> Result<(), postgres::Error> {
-        // Through a prepared statement.
-        match client.query(&format!("SELECT team_id, owner::text FROM {table}"), &[]) {
+        match client.query(read, &[]) {
             Ok(rows) => {
                 for row in &rows {
                     let (team, owner): (i64, String) = (row.get(0), row.get(1));
@@ -120,23 +161,36 @@ impl Seen {
     }
 
     /// One transaction as it should be.
-    fn behave(&self, client: &mut Client, table: &str, tenant: u64) -> Result<(), postgres::Error> {
-        let mut transaction = client.transaction()?;
-        transaction.query_one("SELECT cordon.set_tenant($1)", &[&tenant.to_string()])?;
-        if let Err(error) = self.read(&mut transaction, table, Some(tenant)) {
+    fn behave(&self, connection: &mut Connection, table: &str, tenant: u64) -> Result<(), postgres::Error> {
+        let mut transaction = connection.client.transaction()?;
+        let queries = match &connection.kept {
+            Some(queries) => queries.clone(),
+            None => Queries::prepare(&mut transaction, table)?,
+        };
+        transaction.query_one(&queries.set_tenant, &[&tenant.to_string()])?;
+        if let Err(error) = self.read(&mut transaction, &queries.read, Some(tenant)) {
             // PgBouncer may hand a cancellation on when the connection is somebody else's already.
             let is_excused = error.code().is_none() || ["57014", "57P01"].contains(&sqlstate(&error).as_str());
             assert!(is_excused, "a well-behaved client is refused: {error}");
             return Err(error);
         }
-        transaction.execute(&format!("UPDATE {table} SET hits = hits + 1"), &[])?;
+        transaction.execute(&queries.update, &[])?;
         self.transactions.fetch_add(1, Ordering::Relaxed);
         transaction.commit()
     }
 
     /// What pooled applications do wrong. True when the connection is not to be used again.
-    fn misbehave(&self, client: &mut Client, table: &str, tenant: u64, how: u64) -> bool {
+    fn misbehave(&self, connection: &mut Connection, table: &str, tenant: u64, how: u64) -> bool {
         self.misbehaved.fetch_add(1, Ordering::Relaxed);
+        let (client, kept) = (&mut connection.client, connection.kept.as_ref());
+        // Another connection of the pool at each statement, perhaps; with the tenant of another client.
+        let read = |client: &mut Client, tenant| {
+            let statement = match kept {
+                Some(queries) => queries.read.clone(),
+                None => Queries::prepare(client, table)?.read,
+            };
+            self.read(client, &statement, tenant)
+        };
         match how % 5 {
             // A tenant for the session, which the connection keeps when it is given to somebody else.
             0 => {
@@ -145,13 +199,12 @@ impl Seen {
             }
             1 => {
                 let _ = client.batch_execute(&format!("SET app.team_id = '{tenant}'"));
-                // Another connection of the pool perhaps, with the tenant of another client.
-                let _ = self.read(client, table, Some(tenant));
+                let _ = read(client, Some(tenant));
                 false
             }
             // No tenant at all.
             2 => {
-                let _ = self.read(client, table, None);
+                let _ = read(client, None);
                 false
             }
             // Cancelled in the middle, and gone without an end to the transaction.
@@ -180,18 +233,24 @@ impl Seen {
 
 /// The load, and what was seen of the table: for so many seconds, and on a busy machine up to a minute longer until it
 /// `is_enough`.
-fn load(database: &Database<'_>, table: &str, seconds: u64, is_enough: impl Fn(&Seen) -> bool) -> Seen {
-    let pooler = Pooler::start(database);
+fn load(database: &Database<'_>, keeps: Keeps, table: &str, seconds: u64, is_enough: impl Fn(&Seen) -> bool) -> Seen {
+    let pooler = Pooler::start(database, keeps);
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     thread::scope(|scope| {
         for number in 0..CLIENTS {
             let (pooler, seen, stop) = (&pooler, &seen, &stop);
             scope.spawn(move || {
+                let connect = || {
+                    let mut client = pooler.connect()?;
+                    let kept =
+                        if keeps == Keeps::Statements { Some(Queries::prepare(&mut client, table)?) } else { None };
+                    Ok::<_, postgres::Error>(Connection { client, kept })
+                };
                 let (mut client, mut round) = (None, number);
                 while !stop.load(Ordering::Relaxed) {
                     round += 1;
                     let Some(connection) = client.as_mut() else {
-                        client = pooler.connect().ok();
+                        client = connect().ok();
                         continue;
                     };
                     let tenant = (number * 7 + round) % TENANTS + 1;
@@ -273,8 +332,13 @@ fn assert_held(seen: &Seen, seconds: u64) {
 #[test]
 fn no_row_of_a_wrong_tenant_comes_through_a_pooler() {
     let cluster = cluster();
-    for (name, freeze, seconds) in [("d", false, seconds()), ("frozen", true, seconds().div_ceil(4))] {
-        let seen = load(&set_up(&cluster, name, freeze), "account", seconds, |seen| is_busy(seen, seconds));
+    let quarter = seconds().div_ceil(4);
+    for (name, keeps, freeze, seconds) in [
+        ("prepared", Keeps::Statements, false, seconds()),
+        ("unprepared", Keeps::Nothing, false, quarter),
+        ("frozen", Keeps::Statements, true, quarter),
+    ] {
+        let seen = load(&set_up(&cluster, name, freeze), keeps, "account", seconds, |seen| is_busy(seen, seconds));
         assert_held(&seen, seconds);
     }
 }
@@ -283,6 +347,8 @@ fn no_row_of_a_wrong_tenant_comes_through_a_pooler() {
 fn policies_by_hand_and_a_session_set_leak_through_a_pooler() {
     let cluster = cluster();
     let is_wrong = |seen: &Seen| count(&seen.wrong) > 0;
-    let seen = load(&set_up(&cluster, "d", false), "by_hand", 0, is_wrong);
-    assert!(is_wrong(&seen), "the test above proves nothing: {}", report(&seen));
+    for (name, keeps) in [("prepared", Keeps::Statements), ("unprepared", Keeps::Nothing)] {
+        let seen = load(&set_up(&cluster, name, false), keeps, "by_hand", 0, is_wrong);
+        assert!(is_wrong(&seen), "the test above proves nothing: {}", report(&seen));
+    }
 }
