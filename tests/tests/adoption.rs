@@ -1,13 +1,20 @@
-//! A table of a million rows becomes encrypted, changes its keys and goes back, while eight writers write and the server
+//! A table of a million rows (CORDON_ADOPTION_ROWS) becomes encrypted, changes its keys and goes back, while eight writers write and the server
 //! is killed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::env;
 
 use cordon_tests::{Cluster, Database, Load, Settings, call_with_crashes};
 use postgres::Client;
 
 const TENANTS: i64 = 4;
-const ROWS_OF_A_TENANT: i32 = 250_000;
+
+/// A million rows in all, or what CORDON_ADOPTION_ROWS says.
+fn rows_of_a_tenant() -> i32 {
+    let rows: i64 = env::var("CORDON_ADOPTION_ROWS").map_or(1_000_000, |rows| rows.parse().expect("a number"));
+    i32::try_from(rows / TENANTS).unwrap()
+}
 
 fn table(database: &Database<'_>) {
     let mut app = database.app();
@@ -20,7 +27,7 @@ fn table(database: &Database<'_>) {
     .unwrap();
     app.execute(
         "INSERT INTO account SELECT t, i, 0, 'token ' || i || ' v0', 0 FROM generate_series(1, $1) t, generate_series(1, $2) i",
-        &[&i32::try_from(TENANTS).unwrap(), &ROWS_OF_A_TENANT],
+        &[&i32::try_from(TENANTS).unwrap(), &rows_of_a_tenant()],
     )
     .unwrap();
     app.batch_execute(
@@ -44,7 +51,7 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
     });
     let database = cluster.database("d");
     table(&database);
-    let load = Load { database: &database, tenants: TENANTS, rows: ROWS_OF_A_TENANT };
+    let load = Load { database: &database, tenants: TENANTS, rows: rows_of_a_tenant() };
     let rotate = || {
         let mut dba = database.superuser();
         let old = count(&mut dba, "SELECT id FROM cordon.keyring WHERE purpose = 'encryption' AND status = 'primary'");
@@ -73,7 +80,7 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
     });
     load.check(&written, "token::text");
     let mut app = database.app();
-    let all = TENANTS * i64::from(ROWS_OF_A_TENANT);
+    let all = TENANTS * i64::from(rows_of_a_tenant());
     let usage = app.query("SELECT status, rows FROM cordon.key_usage('account', 'token')", &[]).unwrap();
     let usage: Vec<(String, i64)> = usage.iter().map(|row| (row.get(0), row.get(1))).collect();
     assert_eq!(usage, [("primary".to_owned(), all)]);

@@ -106,7 +106,9 @@ fn a_table_without_a_key_is_replicated_when_its_encrypted_columns_have_equality(
     for database in [&source, &target] {
         database.superuser().batch_execute("ALTER TABLE t ADD plain encrypted_text").unwrap();
     }
-    client.batch_execute("UPDATE t SET plain = 'a secret' WHERE id = 1; UPDATE t SET note = 'another' WHERE id = 1").unwrap();
+    client
+        .batch_execute("UPDATE t SET plain = 'a secret' WHERE id = 1; UPDATE t SET note = 'another' WHERE id = 1")
+        .unwrap();
     let refusal = "could not identify an equality operator for type public.encrypted_text";
     for _ in 0..200 {
         if subscriber.log().contains(refusal) {
