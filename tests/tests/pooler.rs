@@ -6,21 +6,25 @@
 
 use std::{
     env, fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, Stdio},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use cordon_tests::{Cluster, Database, Settings, sqlstate};
-use postgres::{Client, GenericClient, NoTls, Statement};
+use postgres::{Client, GenericClient, NoTls, SimpleQueryMessage, SimpleQueryRow, Statement};
 
 const CLIENTS: u64 = 200;
 const TENANTS: u64 = 20;
 
 /// What a PgBouncer keeps for a client from one transaction to the next.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Keeps {
     Nothing,
     Statements,
@@ -47,10 +51,27 @@ impl Queries {
     fn prepare(client: &mut impl GenericClient, table: &str) -> Result<Self, postgres::Error> {
         Ok(Self {
             set_tenant: client.prepare("SELECT cordon.set_tenant($1)")?,
-            read: client.prepare(&format!("SELECT team_id, owner::text FROM {table}"))?,
+            read: client.prepare(&format!("SELECT team_id::text, owner::text FROM {table}"))?,
             update: client.prepare(&format!("UPDATE {table} SET hits = hits + 1"))?,
         })
     }
+}
+
+fn read(client: &mut impl GenericClient, statement: &Statement) -> Result<Vec<(String, String)>, postgres::Error> {
+    Ok(client.query(statement, &[])?.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// The same in one message, so that it comes through a pooler that keeps nothing outside of a transaction too.
+fn read_at_once(client: &mut Client, table: &str) -> Result<Vec<(String, String)>, postgres::Error> {
+    let messages = client.simple_query(&format!("SELECT team_id, owner::text FROM {table}"))?;
+    let text = |row: &SimpleQueryRow, column| row.get(column).unwrap_or_default().to_owned();
+    Ok(messages
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((text(row, 0), text(row, 1))),
+            _ => None,
+        })
+        .collect())
 }
 
 /// A client with what it has prepared, where the pooler keeps that.
@@ -131,33 +152,25 @@ struct Seen {
 }
 
 impl Seen {
-    /// Reads the table as `tenant`, or as nobody, who is to see nothing.
-    fn read(
+    /// Notes the rows that were read as `tenant`, or as nobody, who is to see nothing.
+    fn note(
         &self,
-        client: &mut impl GenericClient,
-        read: &Statement,
+        rows: Result<Vec<(String, String)>, postgres::Error>,
         tenant: Option<u64>,
     ) -> Result<(), postgres::Error> {
-        match client.query(read, &[]) {
-            Ok(rows) => {
-                for row in &rows {
-                    let (team, owner): (i64, String) = (row.get(0), row.get(1));
-                    let is_own = tenant
-                        .is_some_and(|tenant| i64::try_from(tenant) == Ok(team) && owner == format!("tenant {tenant}"));
-                    self.rows.fetch_add(1, Ordering::Relaxed);
-                    if !is_own {
-                        self.wrong.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-                Ok(())
+        let rows = rows.inspect_err(|error| {
+            if !error.is_closed() && sqlstate(error) == "42501" {
+                self.refused.fetch_add(1, Ordering::Relaxed);
             }
-            Err(error) => {
-                if !error.is_closed() && sqlstate(&error) == "42501" {
-                    self.refused.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(error)
+        })?;
+        for (team, owner) in rows {
+            let is_own = tenant.is_some_and(|tenant| team == tenant.to_string() && owner == format!("tenant {tenant}"));
+            self.rows.fetch_add(1, Ordering::Relaxed);
+            if !is_own {
+                self.wrong.fetch_add(1, Ordering::Relaxed);
             }
         }
+        Ok(())
     }
 
     /// One transaction as it should be.
@@ -168,7 +181,7 @@ impl Seen {
             None => Queries::prepare(&mut transaction, table)?,
         };
         transaction.query_one(&queries.set_tenant, &[&tenant.to_string()])?;
-        if let Err(error) = self.read(&mut transaction, &queries.read, Some(tenant)) {
+        if let Err(error) = self.note(read(&mut transaction, &queries.read), Some(tenant)) {
             // PgBouncer may hand a cancellation on when the connection is somebody else's already.
             let is_excused = error.code().is_none() || ["57014", "57P01"].contains(&sqlstate(&error).as_str());
             assert!(is_excused, "a well-behaved client is refused: {error}");
@@ -185,11 +198,11 @@ impl Seen {
         let (client, kept) = (&mut connection.client, connection.kept.as_ref());
         // Another connection of the pool at each statement, perhaps; with the tenant of another client.
         let read = |client: &mut Client, tenant| {
-            let statement = match kept {
-                Some(queries) => queries.read.clone(),
-                None => Queries::prepare(client, table)?.read,
+            let rows = match kept {
+                Some(queries) => read(client, &queries.read),
+                None => read_at_once(client, table),
             };
-            self.read(client, &statement, tenant)
+            self.note(rows, tenant)
         };
         match how % 5 {
             // A tenant for the session, which the connection keeps when it is given to somebody else.
@@ -234,6 +247,9 @@ impl Seen {
 /// The load, and what was seen of the table: for so many seconds, and on a busy machine up to a minute longer until it
 /// `is_enough`.
 fn load(database: &Database<'_>, keeps: Keeps, table: &str, seconds: u64, is_enough: impl Fn(&Seen) -> bool) -> Seen {
+    // One load at a time: two leave each other little of the machine.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let pooler = Pooler::start(database, keeps);
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -272,6 +288,7 @@ fn load(database: &Database<'_>, keeps: Keeps, table: &str, seconds: u64, is_eno
         }
         stop.store(true, Ordering::Relaxed);
     });
+    let _ = writeln!(std::io::stderr(), "{} {keeps:?} {:?}", report(&seen), database.name);
     seen
 }
 
