@@ -158,13 +158,13 @@ as_server() {
     if [ "$(id -u)" = 0 ]; then runuser -u "$SERVER_USER" -- "$@"; else "$@"; fi
 }
 
-# start_cluster NAME [SETTING…]: a new cluster with its socket in its own directory, $CLUSTER.
+# start_cluster NAME [SETTING…]: a new cluster with its socket in its own directory, $CLUSTER; with $INITDB_OPTIONS.
 start_cluster() {
     CLUSTER=$STAGE/clusters/$1
     shift
     as_server mkdir "$CLUSTER"
     as_server "$CORDON_PG_BIN/initdb" --pgdata "$CLUSTER/data" --auth trust --username postgres --no-sync \
-        --encoding UTF8 --locale C >/dev/null
+        --encoding UTF8 --locale C ${INITDB_OPTIONS:-} >/dev/null
     {
         cat "$ROOT/pgrx-config/postgresql.conf"
         printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$CLUSTER'" "$@"
