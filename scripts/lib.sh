@@ -86,6 +86,13 @@ prepare() {
     fi
 }
 
+# require_release_build: refuses the PostgreSQL that is built here for tests, which checks itself.
+require_release_build() {
+    case $("$PG_CONFIG" --configure) in
+        *--enable-cassert*) fail "PostgreSQL $PG is one that was built for tests: install postgresql-$PG and postgresql-server-dev-$PG (apt.postgresql.org), or name another PG_CONFIG" ;;
+    esac
+}
+
 # Shows each line that it reads in place of the one before.
 last_line() {
     local line

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use cordon_tests::{Cluster, Settings, sqlstate, whole_error};
+use cordon_tests::{Cluster, Settings, shared_cluster, sqlstate, whole_error};
 use postgres::Client;
 
 /// Settings that give no findings, on a server of its own: roles and settings are the server's.
@@ -305,4 +305,25 @@ fn a_thousand_tables_are_audited_in_two_seconds() {
     let elapsed = begin.elapsed();
     assert_eq!(found, ["row_security_off t_500"]);
     assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+}
+
+#[test]
+fn a_minor_version_with_known_faults_in_row_security_is_named() {
+    let database = shared_cluster().database("minor_version");
+    let mut dba = database.superuser();
+    let number: String = dba.query_one("SHOW server_version_num", &[]).unwrap().get(0);
+    let number: u32 = number.parse().unwrap();
+    let (major, minor) = (number / 10000, number % 10000);
+    let mended = match major {
+        15 => 20,
+        16 => 16,
+        17 => 12,
+        18 => 7,
+        _ => 0,
+    };
+    let finding = "SELECT severity, fix_sql FROM cordon.audit() WHERE code = 'server_version'";
+    let found: Vec<(String, String)> =
+        dba.query(finding, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = ("warning".to_owned(), format!("-- install PostgreSQL {major}.{mended} or later"));
+    assert_eq!(found, if minor < mended { vec![expected] } else { vec![] }, "{major}.{minor}");
 }
