@@ -141,7 +141,11 @@ stage_postgresql() {
     export CORDON_PG_BIN=$STAGE/root$("$PG_CONFIG" --bindir) CORDON_STAGE=$STAGE
     # PostgreSQL's programs refuse to run as root.
     SERVER_USER=$(id -un)
-    [ "$(id -u)" = 0 ] && SERVER_USER=postgres
+    if [ "$(id -u)" = 0 ]; then
+        SERVER_USER=postgres
+        # Which makes that user.
+        id postgres >/dev/null 2>&1 || install_packages postgresql-common
+    fi
     export CORDON_SERVER_USER=$SERVER_USER
     mkdir "$STAGE/clusters"
     [ "$(id -u)" = 0 ] && chown "$SERVER_USER" "$STAGE/clusters"
