@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::{env, path::PathBuf};
+
 mod cluster;
 mod load;
 mod stored;
@@ -12,6 +14,16 @@ mod stored;
 pub use cluster::{Cluster, Database, Settings, shared_cluster};
 pub use load::{Load, Written, call_with_crashes};
 pub use stored::{stored_bytes, stored_form};
+
+/// A file of the checkout, by its path relative to `tests/`. Of the one that the tests are run in: builds may be shared with
+/// others, so the directory is not compiled in.
+///
+/// # Panics
+/// Without the environment that cargo sets.
+#[must_use]
+pub fn source(path: &str) -> PathBuf {
+    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("run these tests with make test")).join(path)
+}
 
 /// The SQLSTATE of an error.
 #[must_use]

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use cordon_tests::{Database, shared_cluster, sqlstate};
+use cordon_tests::{Database, shared_cluster, source, sqlstate};
 use postgres::Client;
 
 fn database(name: &str) -> Database<'static> {
@@ -34,7 +34,7 @@ fn database(name: &str) -> Database<'static> {
 }
 
 fn programs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+    source("clients")
 }
 
 fn run(database: &Database<'_>, command: &mut Command) {

@@ -5,11 +5,11 @@
 use std::{
     env, fs,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
-use cordon_tests::{Cluster, Settings};
+use cordon_tests::{Cluster, Settings, source};
 
 /// The commands of a README's console blocks, each with the lines that follow it there.
 fn commands(readme: &str) -> Vec<(String, String)> {
@@ -50,7 +50,7 @@ fn every_command_of_the_django_example_does_so_with_a_new_django() {
 fn run_example(python_path: &str) {
     const MARK: &str = "--- next ---";
     let cluster = Cluster::start(&Settings { keyring: false, ..Settings::default() });
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/django");
+    let example = source("../docs/examples/django");
     let directory = cluster.directory().join("example");
     assert!(Command::new("cp").arg("-r").args([&example, &directory]).status().unwrap().success());
     let readme = fs::read_to_string(directory.join("README.md")).unwrap();

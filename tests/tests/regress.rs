@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cordon_tests::shared_cluster;
+use cordon_tests::{shared_cluster, source};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("regress");
+    let directory = source("regress");
     let mut files: Vec<PathBuf> = fs::read_dir(directory.join("sql"))
         .expect("the regress files")
         .map(|entry| entry.expect("a file").path())

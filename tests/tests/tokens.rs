@@ -5,13 +5,12 @@
 use std::{
     collections::HashSet,
     fs,
-    path::Path,
     sync::{Barrier, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use cordon_tests::{Cluster, Database, Settings, assert_refused, shared_cluster};
+use cordon_tests::{Cluster, Database, Settings, assert_refused, shared_cluster, source};
 use postgres::Client;
 
 const GRANT: &str = "GRANT EXECUTE ON FUNCTION cordon.issue_token, cordon.consume_token, cordon.check_token,
@@ -333,7 +332,7 @@ fn blocks(text: &str) -> Vec<(&str, &str)> {
 
 #[test]
 fn the_documentation_runs_as_it_stands() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/TOKENS.md")).unwrap();
+    let text = fs::read_to_string(source("../docs/TOKENS.md")).unwrap();
     // A server of its own: the token key is rotated.
     let cluster = Cluster::start(&Settings::default());
     let database = cluster.database("d");

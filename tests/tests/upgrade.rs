@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use cordon_tests::{Cluster, Database, Settings, sqlstate};
+use cordon_tests::{Cluster, Database, Settings, source, sqlstate};
 use postgres::Client;
 
 /// Everything that belongs to the extension, one line for each object and property, without OIDs.
@@ -68,7 +68,7 @@ fn objects(database: &Database<'_>) -> BTreeSet<String> {
 
 /// A release's directory, and its version.
 fn releases() -> Vec<(PathBuf, String)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../releases");
+    let directory = source("../releases");
     let mut releases: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -90,7 +90,7 @@ fn pg_config(option: &str) -> PathBuf {
 fn install_script(release: &Path, version: &str) {
     let (released, installed) =
         (release.join("extension.sql"), pg_config("--sharedir").join(format!("extension/pg_cordon--{version}.sql")));
-    if version != env!("CARGO_PKG_VERSION") {
+    if version != std::env::var("CARGO_PKG_VERSION").unwrap() {
         fs::copy(released, installed).unwrap();
         return;
     }
