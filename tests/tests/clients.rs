@@ -7,7 +7,7 @@ use std::{
     env, fs, io,
     net::{TcpListener, TcpStream},
     os::unix::net::UnixStream,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     thread,
 };
