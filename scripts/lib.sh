@@ -8,6 +8,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PG=${PG:-15}
 PGRX_VERSION=0.18.1
+VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml" | head -n 1)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pg_cordon
 
 export PGRX_HOME=$ROOT/pgrx-config
@@ -152,8 +153,6 @@ stage_postgresql() {
     return 0
 }
 
-VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml" | head -n 1)
-
 # Stops what still runs in $STAGE and removes it, whatever happened.
 unstage() {
     local status=$? pid_file
@@ -168,6 +167,9 @@ unstage() {
 as_server() {
     if [ "$(id -u)" = 0 ]; then runuser -u "$SERVER_USER" -- "$@"; else "$@"; fi
 }
+
+# query OPTION…: psql on the cluster, its answers alone.
+query() { "$CORDON_PG_BIN/psql" --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 "$@"; }
 
 # start_cluster NAME [SETTING…]: a new cluster with its socket in its own directory, $CLUSTER; with $INITDB_OPTIONS.
 start_cluster() {

@@ -299,8 +299,10 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
         AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'cordon_guard_ddl' AND evtenabled IN ('O', 'A'))
     UNION ALL
     -- CVE-2023-2455, CVE-2023-39418, CVE-2024-10976, CVE-2025-8713: row security of an earlier plan or user, MERGE,
-    -- statistics that show values of hidden rows. CVE-2026-16237, CVE-2026-116327 (the releases of 2026-11-12): the
-    -- conditions of ON CONFLICT DO UPDATE, or a leaky function, read a row that row security hides.
+    -- statistics that show values of hidden rows. CVE-2026-116327: a leaky function goes first. The releases of
+    -- 2026-11-12 also mend that a condition of ON CONFLICT DO UPDATE reads a row which row security then refuses (seen
+    -- on 15.18, 17.11, 18.6, not on 15.20, whose change for CVE-2026-16237 is the one on ON CONFLICT). The numbers of 16
+    -- and 18 are by the calendar.
     SELECT 'warning', 'server_version', 'PostgreSQL ' || current_setting('server_version'),
            format('This minor version has known faults in row security, mended in %s.%s.', v.major, v.minor),
            format('-- install PostgreSQL %s.%s or later', v.major, v.minor)

@@ -131,6 +131,12 @@ fn a_keyring_that_breaks_under_load_stops_nobody_who_has_it_and_seals_nothing_wr
     }
 }
 
+/// Sets a resource limit of a process of the server's, by its name in prlimit(1).
+fn limit(cluster: &Cluster, pid: i32, resource: &str, bytes: &str) {
+    let arguments = ["--pid", &pid.to_string(), &format!("--{resource}={bytes}:unlimited")];
+    assert!(cluster.server_command("prlimit").args(arguments).status().unwrap().success());
+}
+
 /// A file system of 64 KiB, gone when dropped.
 struct SmallDisk(PathBuf);
 
@@ -187,10 +193,7 @@ fn a_keyring_whose_writing_breaks_off_in_the_middle_is_as_it_was() {
     let mut dba = database.superuser();
     let pid: i32 = dba.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     // A hundred bytes get to the disk, and no more.
-    let limit = |bytes: &str| {
-        let arguments = ["--pid", &pid.to_string(), &format!("--fsize={bytes}:unlimited")];
-        assert!(cluster.server_command("prlimit").args(arguments).status().unwrap().success());
-    };
+    let limit = |bytes: &str| limit(&cluster, pid, "fsize", bytes);
     limit("100");
     assert_keyring_unwritable(&database, &mut dba, &cluster.keyring(), "58030");
     limit("unlimited");
@@ -257,10 +260,7 @@ fn memory_that_runs_out_in_a_large_value_is_an_error() {
     )
     .unwrap();
     let pid: i32 = dba.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
-    let limit = |bytes: &str| {
-        let arguments = ["--pid", &pid.to_string(), &format!("--as={bytes}:unlimited")];
-        assert!(cluster.server_command("prlimit").args(arguments).status().unwrap().success());
-    };
+    let limit = |bytes: &str| limit(&cluster, pid, "as", bytes);
     let pages = || -> u64 {
         let statistics = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
         statistics.split(' ').next().unwrap().parse().unwrap()
