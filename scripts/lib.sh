@@ -109,6 +109,10 @@ package() {
     [ -t 2 ] && show=last_line
     (cd "$ROOT" && CARGO_TERM_COLOR=never NO_COLOR=1 cargo pgrx package --pg-config "$PG_CONFIG" --no-default-features --features "pg$PG" --out-dir "$1") \
         2>&1 | tee "$1.log" | $show >&2 || fail "the build failed: $(tail -n 50 "$1.log")"
+    local changes scripts=$1$("$PG_CONFIG" --sharedir)/extension
+    for changes in "$ROOT"/sql/upgrade/*--"$VERSION".sql; do
+        "$ROOT/scripts/upgrade-script" "$scripts/pg_cordon--$VERSION.sql" "$changes" >"$scripts/pg_cordon--$(basename "$changes")"
+    done
 }
 
 # stage: a copy of PostgreSQL with the extension.

@@ -1,11 +1,12 @@
 -- Attacks that prove isolation. A verdict is 'held' only when row security, or a missing privilege, has refused or
 -- hidden something that was there to be had. What went wrong for another reason proves nothing, and is 'not tested'.
 --
--- The attacks run in a function that belongs to the attacking role, not after SET ROLE: code of that role which they meet
--- in policies, defaults, views and triggers could take a superuser's session back with RESET ROLE, but not from within a
--- SECURITY DEFINER function.
+-- The attacks run by cordon_internal.act_as, as the attacking role and unable to become anybody else: code of that role, or of
+-- the owners of tables, which they meet in policies, defaults, views and triggers could otherwise take a superuser's session
+-- back. What judges them reads as the owner of the table, by cordon_internal.as_owner. Foreign keys are not in the way: they
+-- are checked after a statement, and each is judged and taken back before. No setting that weakens the session is on.
 
-CREATE FUNCTION cordon.session_default(role oid, setting text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.session_default(role oid, setting text) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT substr(entry, length(setting) + 2)
@@ -17,7 +18,7 @@ CREATE FUNCTION cordon.session_default(role oid, setting text) RETURNS text
 COMMENT ON FUNCTION cordon.session_default(oid, text) IS
     'what ALTER ROLE and ALTER DATABASE set for sessions of the role in this database; NULL when they do not';
 
-CREATE FUNCTION cordon.server_default(setting text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.server_default(setting text) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT coalesce(
@@ -28,7 +29,7 @@ CREATE FUNCTION cordon.server_default(setting text) RETURNS text
     $$;
 COMMENT ON FUNCTION cordon.server_default(text) IS 'the setting of a session for which no role or database says otherwise';
 
-CREATE FUNCTION cordon.sample_value(type oid, modifier integer) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.sample_value(type oid, modifier integer) RETURNS text
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT CASE
@@ -50,7 +51,7 @@ CREATE FUNCTION cordon.sample_value(type oid, modifier integer) RETURNS text
     $$;
 COMMENT ON FUNCTION cordon.sample_value(oid, integer) IS 'some value of the type, for a row that cordon.prove makes up';
 
-CREATE FUNCTION cordon.sample_insert(relation regclass, given jsonb, others text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.sample_insert(relation regclass, given jsonb, others text) RETURNS text
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)', relation,
@@ -70,8 +71,9 @@ COMMENT ON FUNCTION cordon.sample_insert(regclass, jsonb, text) IS
     'an INSERT of a row with the values given and some for other columns: none, those required, or all';
 
 -- Messages are compared in English: prove sets lc_messages.
-CREATE FUNCTION cordon.attempt(
-        statement text, relation regclass, judge text, with_triggers boolean,
+CREATE OR REPLACE FUNCTION cordon_internal.attempt(
+        app oid, statement text, relation regclass, judge text DEFAULT NULL, least_rows bigint DEFAULT 0,
+        fires_after boolean DEFAULT false,
         OUT outcome text, OUT detail text, OUT reached bigint)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -86,11 +88,9 @@ DECLARE
     column_at text;
 BEGIN
     BEGIN
-        -- Foreign keys and the application's triggers would be in the way of row security, which comes after
-        -- BEFORE triggers and before constraints.
-        PERFORM set_config('session_replication_role', CASE WHEN with_triggers THEN 'origin' ELSE 'replica' END, true);
-        EXECUTE 'SELECT pg_temp.cordon_attack($1)' INTO reached USING statement;
-        EXECUTE 'SELECT ' || judge INTO is_breach USING reached;
+        reached := cordon_internal.act_as(app, statement, fires_after);
+        is_breach := CASE WHEN judge IS NULL THEN reached > least_rows
+                          ELSE cordon_internal.as_owner(relation, 'SELECT ' || judge)::boolean END;
         is_done := true;
         RAISE SQLSTATE 'CPRVE';
     EXCEPTION WHEN OTHERS THEN
@@ -118,64 +118,89 @@ BEGIN
         detail := format('stopped by an error of another kind, SQLSTATE %s', state);
     END IF;
 END $$;
-COMMENT ON FUNCTION cordon.attempt(text, regclass, text, boolean) IS
-    'runs a statement as the attacking role and takes it back; judge is a condition on the number of rows that it reached, '
-    'true when isolation is broken. For cordon.prove';
+COMMENT ON FUNCTION cordon_internal.attempt(oid, text, regclass, text, bigint, boolean) IS
+    'runs a statement as the attacking role and takes it back; isolation is broken when the condition judge is true, or '
+    'without one when more rows were reached than least_rows. For cordon.prove';
 
-CREATE FUNCTION cordon.row_place(relation regclass, condition text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon_internal.row_place(relation regclass, condition text) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
-DECLARE
-    place text;
 BEGIN
-    EXECUTE format(
-        'SELECT format(''tableoid = %%s AND ctid = %%L'', tableoid::oid, ctid) FROM %s WHERE %s LIMIT 1',
-        relation, condition) INTO place;
-    RETURN place;
+    -- Of what is no table, as a foreign one, nobody looks at the rows in place of its owner.
+    IF (SELECT relkind NOT IN ('r', 'p', 'm') FROM pg_class WHERE oid = relation) THEN
+        RETURN NULL;
+    END IF;
+    RETURN cordon_internal.as_owner(relation, format(
+        'SELECT format(''tableoid = %%s AND ctid = %%L'', tableoid::oid, ctid) FROM %s WHERE %s LIMIT 1', relation, condition));
 END $$;
-COMMENT ON FUNCTION cordon.row_place(regclass, text) IS
+COMMENT ON FUNCTION cordon_internal.row_place(regclass, text) IS
     'a condition that only one of the rows fulfils, or NULL when there are none. For cordon.prove';
 
-CREATE FUNCTION cordon.row_place_or_new(relation regclass, condition text, tenant_column name, tenant text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon_internal.sample_references(relation regclass, tenant_column name, tenant text) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    place text := cordon.row_place(relation, condition);
-    way text[];
+    key record;
+    given jsonb := '{}';
+BEGIN
+    FOR key IN
+        SELECT k.confrelid::regclass AS target, q.tenant_column AS target_tenant,
+               (SELECT string_agg(format('%L, format(''%%s'', %I)', f.attname, r.attname), ', ')
+                FROM generate_subscripts(k.conkey, 1) i
+                JOIN pg_attribute f ON f.attrelid = k.conrelid AND f.attnum = k.conkey[i]
+                JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[i]
+                WHERE f.attname <> sample_references.tenant_column) AS pairs
+        FROM pg_constraint k LEFT JOIN cordon_internal.registered() q ON q.relation = k.confrelid
+        WHERE k.contype = 'f' AND k.conrelid = sample_references.relation
+    LOOP
+        CONTINUE WHEN key.pairs IS NULL;
+        given := given || coalesce(cordon_internal.as_owner(key.target,
+            format('SELECT jsonb_build_object(%s) FROM %s%s LIMIT 1', key.pairs, key.target,
+                   CASE WHEN key.target_tenant IS NULL THEN ''
+                        ELSE format(' WHERE format(''%%s'', %I) = %L', key.target_tenant, tenant) END))::jsonb, '{}');
+    END LOOP;
+    RETURN given;
+END $$;
+COMMENT ON FUNCTION cordon_internal.sample_references(regclass, name, text) IS
+    'values for the foreign keys of a row that cordon.prove makes up: those of rows that are there';
+
+CREATE OR REPLACE FUNCTION cordon_internal.row_place_or_new(
+        app oid, relation regclass, condition text, tenant_column name, tenant text)
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+    AS $$
+DECLARE
+    place text := cordon_internal.row_place(relation, condition);
+    others text;
 BEGIN
     PERFORM cordon.set_tenant(tenant);
-    FOREACH way SLICE 1 IN ARRAY ARRAY[['replica', 'required'], ['replica', 'all'], ['origin', 'required']] LOOP
+    FOREACH others IN ARRAY ARRAY['required', 'all'] LOOP
         EXIT WHEN place IS NOT NULL;
         BEGIN
-            PERFORM set_config('session_replication_role', way[1], true);
-            EXECUTE 'SELECT pg_temp.cordon_attack($1)'
-                USING cordon.sample_insert(relation, jsonb_build_object(tenant_column, tenant), way[2]);
-            place := cordon.row_place(relation, condition);
+            PERFORM cordon_internal.act_as(app, cordon.sample_insert(relation,
+                cordon_internal.sample_references(relation, tenant_column, tenant) || jsonb_build_object(tenant_column, tenant),
+                others), true);
+            place := cordon_internal.row_place(relation, condition);
         EXCEPTION WHEN OTHERS THEN
             place := NULL;
         END;
     END LOOP;
     RETURN place;
 END $$;
-COMMENT ON FUNCTION cordon.row_place_or_new(regclass, text, name, text) IS
-    'as cordon.row_place, of a row that the role makes as that tenant when there is none. For cordon.prove';
+COMMENT ON FUNCTION cordon_internal.row_place_or_new(oid, regclass, text, name, text) IS
+    'as cordon_internal.row_place, of a row that the role makes as that tenant when there is none. For cordon.prove';
 
--- By the output function of the type: a cast to text may be a function that the owner of the type wrote.
-CREATE FUNCTION cordon.row_values(relation regclass, place text, columns name[]) RETURNS text[]
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+CREATE OR REPLACE FUNCTION cordon_internal.row_values(relation regclass, place text, columns name[]) RETURNS text[]
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
-DECLARE
-    found text[];
-BEGIN
-    EXECUTE format('SELECT ARRAY[%s] FROM %s WHERE %s',
+    SELECT cordon_internal.as_owner(relation, format('SELECT ARRAY[%s] FROM %s WHERE %s',
         (SELECT string_agg(format('CASE WHEN %I IS NOT NULL THEN format(''%%s'', %1$I) END', c), ', ' ORDER BY i)
          FROM unnest(columns) WITH ORDINALITY u (c, i)),
-        relation, place) INTO found;
-    RETURN found;
-END $$;
-COMMENT ON FUNCTION cordon.row_values(regclass, text, name[]) IS 'what a row holds in the columns. For cordon.prove';
+        relation, place))::text[]
+    $$;
+COMMENT ON FUNCTION cordon_internal.row_values(regclass, text, name[]) IS 'what a row holds in the columns. For cordon.prove';
 
-CREATE FUNCTION cordon.worst(outcomes text[], details text[], OUT outcome text, OUT detail text)
+CREATE OR REPLACE FUNCTION cordon.worst(outcomes text[], details text[], OUT outcome text, OUT detail text)
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT CASE
@@ -194,12 +219,13 @@ CREATE FUNCTION cordon.worst(outcomes text[], details text[], OUT outcome text, 
     $$;
 COMMENT ON FUNCTION cordon.worst(text[], text[]) IS 'one verdict of those on the ways of an attack. For cordon.prove';
 
-CREATE FUNCTION cordon.attack_table(relation regclass, tenant_column name, app name, tenant_a text, tenant_b text)
+CREATE OR REPLACE FUNCTION cordon_internal.attack_table(relation regclass, tenant_column name, app name, tenant_a text, tenant_b text)
     RETURNS TABLE (attack text, outcome text, detail text)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     most CONSTANT integer := 10000; -- rows that an attack without WHERE may write
+    role CONSTANT oid := (SELECT oid FROM pg_roles WHERE rolname = app);
     half_tried CONSTANT text := 'held with WHERE; not tried without, for the table is large, and its policies are not '
                                 'those of cordon.protect';
     is_half_tried boolean;
@@ -301,13 +327,14 @@ BEGIN
     reads_tenant := has_column_privilege(app, relation, tenant_column, 'SELECT');
     writes_tenant := has_column_privilege(app, relation, tenant_column, 'UPDATE');
     IF class.relkind = 'f' THEN
-        their_place := cordon.row_place(relation, theirs);
+        their_place := NULL;
     ELSE
-        their_place := cordon.row_place_or_new(relation, theirs, tenant_column, tenant_b);
-        my_place := cordon.row_place_or_new(relation, mine, tenant_column, tenant_a);
+        their_place := cordon_internal.row_place_or_new(role, relation, theirs, tenant_column, tenant_b);
+        my_place := cordon_internal.row_place_or_new(role, relation, mine, tenant_column, tenant_a);
     END IF;
-    has_rows := cordon.row_place(relation, 'true') IS NOT NULL;
-    EXECUTE format('SELECT count(*) <= %s FROM (SELECT FROM %s LIMIT %1$s + 1) r', most, relation) INTO is_small;
+    has_rows := cordon_internal.row_place(relation, 'true') IS NOT NULL;
+    is_small := class.relkind <> 'f' AND cordon_internal.as_owner(relation,
+        format('SELECT count(*) <= %s FROM (SELECT FROM %s LIMIT %1$s + 1) r', most, relation))::boolean;
     untouched := format('NOT EXISTS (SELECT FROM %s WHERE %s AND %s)', relation, their_place, theirs);
     SELECT a.attname INTO writable FROM pg_attribute a
     WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a'
@@ -321,13 +348,13 @@ BEGIN
         outcome := 'held';
         detail := 'the role has no privilege for it';
     ELSIF reads_tenant THEN
-        try := cordon.attempt(
+        try := cordon_internal.attempt(role,
             format('SELECT count(*) FROM (SELECT FROM %s WHERE %I IS DISTINCT FROM %L::%s LIMIT %s) r', relation,
-                   tenant_column, tenant_a, col.type, most), relation, '$1 > 0', false);
+                   tenant_column, tenant_a, col.type, most), relation);
         outcome := try.outcome;
         detail := coalesce(try.detail, format('rows of other tenants read: %s%s', try.reached,
                                               CASE WHEN try.reached = most THEN ' or more' ELSE '' END));
-        IF outcome = 'held' AND cordon.row_place(relation, format('NOT (%s)', mine)) IS NULL THEN
+        IF outcome = 'held' AND cordon_internal.row_place(relation, format('NOT (%s)', mine)) IS NULL THEN
             outcome := 'not tested';
             detail := 'the table holds no row of another tenant, and none could be made';
         END IF;
@@ -338,8 +365,8 @@ BEGIN
         SELECT a.attname INTO STRICT readable FROM pg_attribute a
         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
             AND has_column_privilege(app, relation, a.attname, 'SELECT') ORDER BY a.attnum LIMIT 1;
-        try := cordon.attempt(format('SELECT count(*) FROM (SELECT %I FROM %s) r', readable, relation), relation,
-            format('$1 > (SELECT count(*) FROM %s WHERE %s)', relation, mine), false);
+        try := cordon_internal.attempt(role, format('SELECT count(*) FROM (SELECT %I FROM %s) r', readable, relation), relation,
+            least_rows => cordon_internal.as_owner(relation, format('SELECT count(*) FROM %s WHERE %s', relation, mine))::bigint);
         outcome := try.outcome;
         detail := coalesce(try.detail, CASE try.outcome WHEN 'held' THEN 'rows of other tenants read: 0'
             ELSE format('more rows read than the first tenant has: %s', try.reached) END);
@@ -361,10 +388,10 @@ BEGIN
     tried := '{}';
     details := '{}';
     FOREACH statement IN ARRAY statements LOOP
-        try := cordon.attempt(statement, relation, '$1 > 0', false);
+        try := cordon_internal.attempt(role, statement, relation);
         IF try.outcome = 'not tested' AND statement LIKE 'INSERT %' THEN
-            try := cordon.attempt(cordon.sample_insert(relation, jsonb_build_object(tenant_column, tenant_b), 'all'),
-                                  relation, '$1 > 0', false);
+            try := cordon_internal.attempt(role,
+                cordon.sample_insert(relation, jsonb_build_object(tenant_column, tenant_b), 'all'), relation);
         END IF;
         IF try.reached = 0 AND NOT has_rows THEN
             tried := tried || 'not tested'::text;
@@ -393,8 +420,8 @@ BEGIN
     ELSE
         -- Row security comes before constraints, but after the choice of a partition.
         FOREACH others IN ARRAY ARRAY['none', 'all'] LOOP
-            try := cordon.attempt(cordon.sample_insert(relation, jsonb_build_object(tenant_column, tenant_b), others),
-                                  relation, '$1 > 0', false);
+            try := cordon_internal.attempt(role,
+                cordon.sample_insert(relation, jsonb_build_object(tenant_column, tenant_b), others), relation);
             outcome := CASE WHEN try.reached = 0 THEN 'not tested' ELSE try.outcome END;
             detail := coalesce(try.detail, format('rows inserted for the other tenant: %s', try.reached));
             EXIT WHEN outcome <> 'not tested';
@@ -422,7 +449,7 @@ BEGIN
         tried := '{}';
         details := '{}';
         FOREACH statement IN ARRAY statements LOOP
-            try := cordon.attempt(statement, relation, '$1 > 0', false);
+            try := cordon_internal.attempt(role, statement, relation);
             tried := tried || CASE WHEN try.reached = 0 THEN 'not tested' ELSE try.outcome END;
             details := details || coalesce(try.detail, CASE try.reached WHEN 0 THEN 'the role sees no row of its own'
                                                        ELSE format('rows moved: %s', try.reached) END);
@@ -465,7 +492,7 @@ BEGIN
             tried := '{}';
             details := '{}';
             FOREACH statement IN ARRAY statements LOOP
-                try := cordon.attempt(statement, relation, untouched, false);
+                try := cordon_internal.attempt(role, statement, relation, untouched);
                 tried := tried || try.outcome;
                 details := details || coalesce(try.detail, CASE try.outcome WHEN 'held'
                     THEN 'the row of the other tenant is out of reach' ELSE 'a row of the other tenant was reached' END);
@@ -501,20 +528,21 @@ BEGIN
             WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
                 AND i.indexprs IS NULL
                 AND NOT EXISTS (
-                    SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-                    WHERE a.attrelid = i.indrelid AND a.attname = ANY (k.names) AND t.typname LIKE '%encrypted_text%')
+                    SELECT FROM pg_attribute a 
+                    WHERE a.attrelid = i.indrelid AND a.attname = ANY (k.names)
+                        AND cordon_internal.contains_sealed(a.atttypid))
             ORDER BY tenant_column = ANY (k.names), i.indexrelid
         LOOP
             PERFORM cordon.set_tenant(tenant_b);
-            held_values := cordon.row_values(relation, their_place, key.names);
+            held_values := cordon_internal.row_values(relation, their_place, key.names);
             CONTINUE WHEN array_position(held_values, NULL) IS NOT NULL OR writable IS NULL;
             PERFORM cordon.set_tenant(tenant_a);
-            try := cordon.attempt(
+            try := cordon_internal.attempt(role,
                 cordon.sample_insert(relation, jsonb_build_object(tenant_column, tenant_a)
                                      || jsonb_object(key.names::text[], held_values), 'required')
                 || format(' ON CONFLICT (%s) DO UPDATE SET %I = excluded.%2$I',
                           (SELECT string_agg(quote_ident(n), ', ') FROM unnest(key.names) n), writable),
-                relation, untouched, false);
+                relation, untouched);
             tried := tried || try.outcome;
             details := details || coalesce(try.detail, CASE try.outcome WHEN 'held'
                 THEN 'the row of the other tenant is out of reach' ELSE 'a row of the other tenant was reached' END);
@@ -537,7 +565,7 @@ BEGIN
                EXISTS (SELECT FROM generate_subscripts(k.conkey, 1) i
                        WHERE k.conkey[i] = sa.attnum AND k.confkey[i] = ta.attnum) AS has_tenant
         FROM pg_constraint k
-        LEFT JOIN cordon.protected_table q ON q.relation = k.confrelid
+        LEFT JOIN cordon_internal.registered() q ON q.relation = k.confrelid
         JOIN pg_attribute sa ON sa.attrelid = k.conrelid AND sa.attname = attack_table.tenant_column AND NOT sa.attisdropped
         JOIN pg_attribute ta ON ta.attrelid = k.confrelid AND ta.attname = coalesce(q.tenant_column, sa.attname)
             AND ta.attnum > 0 AND NOT ta.attisdropped
@@ -553,14 +581,15 @@ BEGIN
         END IF;
         outcome := 'BREACH';
         detail := 'the key leaves the tenant out, so a row can refer to one of another tenant';
-        other_place := cordon.row_place(key.confrelid, format('format(''%%s'', %I) = %L', key.target_tenant, tenant_b));
+        other_place := cordon_internal.row_place(key.confrelid, format('format(''%%s'', %I) = %L', key.target_tenant, tenant_b));
         IF other_place IS NOT NULL THEN
             PERFORM cordon.set_tenant(tenant_b);
-            held_values := cordon.row_values(key.confrelid, other_place, key.target_columns);
+            held_values := cordon_internal.row_values(key.confrelid, other_place, key.target_columns);
             PERFORM cordon.set_tenant(tenant_a);
-            try := cordon.attempt(
+            try := cordon_internal.attempt(role,
                 cordon.sample_insert(relation, jsonb_object(key.source_columns::text[], held_values)
-                                     || jsonb_build_object(tenant_column, tenant_a), 'required'), relation, '$1 > 0', true);
+                                     || jsonb_build_object(tenant_column, tenant_a), 'required'), relation,
+                fires_after => true);
             IF try.outcome = 'BREACH' AND try.detail IS NULL THEN
                 detail := detail || ', as one did';
             END IF;
@@ -568,5 +597,5 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION cordon.attack_table(regclass, name, name, text, text) IS
+COMMENT ON FUNCTION cordon_internal.attack_table(regclass, name, name, text, text) IS
     'the attacks on one table. Changes it: cordon.prove takes that back';

@@ -5,29 +5,29 @@
 CREATE TYPE cordon.finding AS (severity text, code text, object text, detail text, fix_sql text);
 COMMENT ON TYPE cordon.finding IS 'what cordon.audit reports: severity (error, warning, info), code, object, detail, and SQL that mends it';
 
-CREATE FUNCTION cordon.tenant_tables() RETURNS TABLE (relation oid, tenant_column name, is_registered boolean)
+CREATE OR REPLACE FUNCTION cordon.tenant_tables() RETURNS TABLE (relation oid, tenant_column name, is_registered boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT c.oid, a.attname, p.relation IS NOT NULL
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN cordon.protected_table p ON p.relation = c.oid
+    LEFT JOIN cordon_internal.registered() p ON p.relation = c.oid
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         AND (a.attname = p.tenant_column
-             OR p.relation IS NULL AND a.attname IN (SELECT tenant_column FROM cordon.protected_table UNION SELECT 'team_id'))
+             OR p.relation IS NULL AND a.attname IN (SELECT tenant_column FROM cordon_internal.registered() UNION SELECT 'team_id'))
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
         AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'cordon')
     $$;
 COMMENT ON FUNCTION cordon.tenant_tables() IS
     'the tables with a tenant column: the registered ones, and others with a column of the same name';
 
-CREATE FUNCTION cordon.audit_tables() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_tables() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH state AS MATERIALIZED (
         SELECT t.relation, t.relation::regclass::text AS name, t.tenant_column, t.is_registered,
                c.relrowsecurity, c.relforcerowsecurity, a.attnotnull, f.function,
-               EXISTS (SELECT FROM pg_inherits i JOIN cordon.protected_table p ON p.relation = i.inhparent
+               EXISTS (SELECT FROM pg_inherits i JOIN cordon_internal.registered() p ON p.relation = i.inhparent
                        WHERE i.inhrelid = t.relation) AS has_protected_parent,
                EXISTS (SELECT FROM pg_policy o WHERE o.polrelid = t.relation AND o.polname = 'cordon_floor'
                        AND NOT o.polpermissive AND o.polcmd = '*' AND o.polroles = '{0}'
@@ -85,7 +85,7 @@ CREATE FUNCTION cordon.audit_tables() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_tables() IS 'findings on tables with a tenant column: protection and indexes';
 
-CREATE FUNCTION cordon.audit_keys() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_keys() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     -- A unique key without the tenant tells that another tenant has the value. Primary keys are left alone: they are
@@ -114,9 +114,10 @@ CREATE FUNCTION cordon.audit_keys() RETURNS SETOF cordon.finding
         AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
     UNION ALL
     SELECT 'warning', 'foreign_key_crosses_tenants', format('%s on %s', k.constraint_name, k.from_table),
-           format('It refers to %s without the tenant: a row may refer to another tenant''s, which tells that it exists.', k.to_table),
+           concat_ws(' ', format('It refers to %s without the tenant: a row may refer to another tenant''s, which tells that it exists.',
+                                 k.to_table), k.note),
            -- As one statement, for a table that nobody uses meanwhile; the list itself has the ones for a busy one.
-           coalesce(nullif(replace(array_to_string(k.migration, '; '), ' CONCURRENTLY', ''), ''), '-- ' || k.note)
+           nullif(replace(array_to_string(k.migration, '; '), ' CONCURRENTLY', ''), '')
     FROM cordon.foreign_keys(count_rows => false) k
     UNION ALL
     -- Row security lets only leakproof conditions go before its own, so an index that serves others serves nobody here,
@@ -151,13 +152,13 @@ CREATE FUNCTION cordon.audit_keys() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_keys() IS 'findings on the unique keys and indexes of protected tables';
 
-CREATE FUNCTION cordon.bypasses(role oid) RETURNS boolean
+CREATE OR REPLACE FUNCTION cordon.bypasses(role oid) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$ SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE oid = role $$;
 COMMENT ON FUNCTION cordon.bypasses(oid) IS 'whether row security does not apply to a role';
 
 -- The roles that somebody connects as. The bootstrap superuser is the DBA's own.
-CREATE FUNCTION cordon.audit_roles(app_role oid DEFAULT NULL) RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_roles(app_role oid DEFAULT NULL) RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH login AS (
@@ -191,14 +192,14 @@ CREATE FUNCTION cordon.audit_roles(app_role oid DEFAULT NULL) RETURNS SETOF cord
                   o.rolname)
     FROM login l
     JOIN pg_class c ON pg_has_role(l.oid, c.relowner, 'MEMBER')
-    JOIN cordon.protected_table p ON p.relation = c.oid
+    JOIN cordon_internal.registered() p ON p.relation = c.oid
     JOIN pg_roles o ON o.oid = c.relowner
     WHERE NOT l.rolsuper
     $$;
 COMMENT ON FUNCTION cordon.audit_roles(oid) IS
     'findings on the roles that may log in, or on one: whether row security applies to them, and whether they may change that';
 
-CREATE FUNCTION cordon.audit_privileges() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_privileges() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT CASE g.privilege_type WHEN 'TRUNCATE' THEN 'error' ELSE 'warning' END,
@@ -209,7 +210,7 @@ CREATE FUNCTION cordon.audit_privileges() RETURNS SETOF cordon.finding
                ELSE format('%s may attach a trigger that runs as whoever writes, of every tenant.', g.who)
            END,
            format('REVOKE %s ON %s FROM %s', g.privilege_type, p.relation::regclass, g.who)
-    FROM cordon.protected_table p
+    FROM cordon_internal.registered() p
     JOIN pg_class c ON c.oid = p.relation
     CROSS JOIN LATERAL (
         SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS who
@@ -220,12 +221,12 @@ CREATE FUNCTION cordon.audit_privileges() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_privileges() IS 'findings on privileges that row security does not limit';
 
-CREATE FUNCTION cordon.audit_views() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_views() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     -- Views and materialized views over protected tables, at any depth.
     WITH RECURSIVE over AS (
-        SELECT relation::oid AS oid FROM cordon.protected_table
+        SELECT relation::oid AS oid FROM cordon_internal.registered()
         UNION
         SELECT r.ev_class FROM over
         JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = over.oid AND d.classid = 'pg_rewrite'::regclass
@@ -255,7 +256,7 @@ CREATE FUNCTION cordon.audit_views() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_views() IS 'findings on views and materialized views over protected tables';
 
-CREATE FUNCTION cordon.audit_functions() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_functions() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH definer AS (
@@ -276,7 +277,7 @@ CREATE FUNCTION cordon.audit_functions() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_functions() IS 'findings on SECURITY DEFINER functions';
 
-CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT 'error', 'persisted_tenant', concat_ws(' in ', r.rolname, d.datname),
@@ -295,7 +296,7 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
     SELECT 'info', 'guard_not_enabled', current_database()::text,
            'Tables are protected, but DDL that would leave one open goes unnoticed until the next audit.',
            'SELECT cordon.enable_guard()'
-    WHERE EXISTS (SELECT FROM cordon.protected_table)
+    WHERE EXISTS (SELECT FROM cordon_internal.registered())
         AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'cordon_guard_ddl' AND evtenabled IN ('O', 'A'))
     UNION ALL
     -- CVE-2023-2455, CVE-2023-39418, CVE-2024-10976, CVE-2025-8713: row security of an earlier plan or user, MERGE,
@@ -304,8 +305,8 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
     -- on 15.18, 17.11, 18.6, not on 15.20, whose change for CVE-2026-16237 is the one on ON CONFLICT). The numbers of 16
     -- and 18 are by the calendar.
     SELECT 'warning', 'server_version', 'PostgreSQL ' || current_setting('server_version'),
-           format('This minor version has known faults in row security, mended in %s.%s.', v.major, v.minor),
-           format('-- install PostgreSQL %s.%s or later', v.major, v.minor)
+           format('This minor version has known faults in row security: install PostgreSQL %s.%s or later.', v.major, v.minor),
+           NULL
     FROM (VALUES (15, 20), (16, 16), (17, 12), (18, 7)) v (major, minor)
     WHERE current_setting('server_version_num')::int / 10000 = v.major
         AND current_setting('server_version_num')::int % 10000 < v.minor
@@ -330,25 +331,15 @@ CREATE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_settings() IS 'findings on persisted tenants, the version of the server, and logging';
 
-CREATE FUNCTION cordon.audit_secrets() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_secrets() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
-    WITH sealed AS (
-        -- Known by their input functions, whatever schema the types are in.
-        SELECT t.oid, t.typname FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput
-        WHERE p.pronamespace = 'cordon'::regnamespace AND p.proname = t.typname || '_in'
-    )
-    SELECT 'error', 'constant_default', format('%s.%I', a.attrelid::regclass, a.attname),
-           'The default is a value sealed for the tenant of the session that defined it: other tenants cannot open it.',
-           format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', a.attrelid::regclass, a.attname)
-    FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-    JOIN sealed ON sealed.oid = a.atttypid
-    WHERE d.adbin::text ~ format(':consttype %s ', sealed.oid)
+    SELECT f.* FROM cordon_internal.constant_findings() f
     UNION ALL
     SELECT 'warning', 'plaintext_secret', format('%s.%I', a.attrelid::regclass, a.attname),
            'By its name the column holds secrets, and it holds them in plain text.',
            format('CALL cordon.encrypt_column(%L, %L, finish => true)', a.attrelid::regclass, a.attname)
-    FROM cordon.protected_table p
+    FROM cordon_internal.registered() p
     JOIN pg_attribute a ON a.attrelid = p.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attinhcount = 0
     WHERE a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
         AND a.attname ~* '(token|secret|password|passwd|api_?key)' AND a.attname <> p.tenant_column
@@ -364,14 +355,14 @@ CREATE FUNCTION cordon.audit_secrets() RETURNS SETOF cordon.finding
 COMMENT ON FUNCTION cordon.audit_secrets() IS
     'findings on sealed columns with constant defaults, on secrets in plain text, and on conversions that were not ended';
 
-CREATE FUNCTION cordon.audit_keyring() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_keyring() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     sample CONSTANT int := 10000;
     col record;
-    old record;
-    is_in_use boolean;
+    used bigint[];
+    old bigint;
 BEGIN
     -- For those who may see it.
     IF NOT has_table_privilege('cordon.keyring', 'SELECT')
@@ -393,29 +384,29 @@ BEGIN
         FROM cordon.keyring k WHERE k.status = 'primary' AND k.age > interval '90 days';
 
     -- Old keys that values still need, by a look at the first rows of each sealed column: counting all of them is not for
-    -- an audit. For those from whom row security hides nothing.
-    IF NOT cordon.bypasses(current_user::regrole) THEN
+    -- an audit. For superusers, who may look into the tables of everybody.
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+       OR NOT EXISTS (SELECT FROM cordon.keyring k WHERE k.purpose IN ('encryption', 'search') AND k.status = 'enabled') THEN
         RETURN;
     END IF;
-    FOR old IN
-        SELECT k.id, k.purpose = 'search' AS is_search FROM cordon.keyring k
-        WHERE k.purpose IN ('encryption', 'search') AND k.status = 'enabled'
+    FOR col IN
+        SELECT s.* FROM cordon.sealed_columns() s JOIN pg_class c ON c.oid = s.relation AND c.relkind = 'r'
     LOOP
-        FOR col IN
-            SELECT s.* FROM cordon.sealed_columns() s JOIN pg_class c ON c.oid = s.relation AND c.relkind = 'r'
-            WHERE s.has_equality OR NOT old.is_search
+        -- The lock on a table is given up before the next is looked at.
+        BEGIN
+            used := ARRAY(SELECT k.key_id FROM cordon_internal.table_keys(col.relation, col.column_name, sample) k);
+            RAISE SQLSTATE 'CPRVE';
+        EXCEPTION WHEN SQLSTATE 'CPRVE' THEN
+            NULL;
+        END;
+        FOR old IN
+            SELECT k.id FROM cordon.keyring k WHERE k.status = 'enabled' AND k.id = ANY (used) ORDER BY 1
         LOOP
-            EXECUTE format(
-                'SELECT EXISTS (SELECT FROM (SELECT %I AS value FROM ONLY %s WHERE %1$I IS NOT NULL LIMIT %3$s) s '
-                'WHERE cordon.%4$I(s.value) = %5$s)', col.column_name, col.relation, sample,
-                CASE WHEN old.is_search THEN 'search_key_id' ELSE 'key_id' END, old.id) INTO is_in_use;
-            IF is_in_use THEN
-                RETURN NEXT ('info', 'old_key_in_use', format('%s.%I', col.relation, col.column_name),
-                    format('Values need key %s, which is not primary any more.', old.id),
-                    format(CASE WHEN col.is_shared OR col.tenant_column IS NOT NULL THEN 'CALL cordon.reencrypt(%L, %L)'
-                                ELSE 'CALL cordon.reencrypt(%L, %L, tenant_column => ''…'')' END,
-                           col.relation, col.column_name))::cordon.finding;
-            END IF;
+            RETURN NEXT ('info', 'old_key_in_use', format('%s.%I', col.relation, col.column_name),
+                format('Values need key %s, which is not primary any more.', old),
+                format(CASE WHEN col.is_shared OR col.tenant_column IS NOT NULL THEN 'CALL cordon.reencrypt(%L, %L)'
+                            ELSE 'CALL cordon.reencrypt(%L, %L, tenant_column => ''...'')' END,
+                       col.relation, col.column_name))::cordon.finding;
         END LOOP;
     END LOOP;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
@@ -423,7 +414,7 @@ EXCEPTION WHEN object_not_in_prerequisite_state THEN
 END $$;
 COMMENT ON FUNCTION cordon.audit_keyring() IS 'findings on the keyring and the use of its keys, for those who may see it';
 
-CREATE FUNCTION cordon.audit_token_store() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit_token_store() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     -- Not in the registry, whose rows a dump would bring a second time. What is altered here is not in a dump, either.
@@ -458,7 +449,7 @@ CREATE FUNCTION cordon.audit_token_store() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_token_store() IS 'findings on the table of the token store: its row security and who may write to it';
 
-CREATE FUNCTION cordon.audit() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon.audit() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off
     AS $$
 BEGIN
@@ -482,7 +473,7 @@ END $$;
 COMMENT ON FUNCTION cordon.audit() IS
     'every hole in the isolation of tenants that the catalog shows, worst first, each with SQL that closes it';
 
-CREATE FUNCTION cordon.assert_isolated(app_role name) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.assert_isolated(app_role name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE

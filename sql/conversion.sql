@@ -4,33 +4,30 @@
 
 -- Arguments: column, form, new column, form, tenant column or '', greatest age in seconds or ''. Whoever may use this function
 -- reads and writes values of every tenant with it: see its grants below.
-CREATE FUNCTION cordon.convert_on_write() RETURNS trigger
+CREATE OR REPLACE FUNCTION cordon.convert_on_write() RETURNS trigger
     LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'convert_on_write';
 COMMENT ON FUNCTION cordon.convert_on_write() IS
     'the trigger that cordon.encrypt_column and decrypt_column make; EXECUTE on it is the permission to call them, and to '
     'read and write values of every tenant by them';
 REVOKE ALL ON FUNCTION cordon.convert_on_write() FROM PUBLIC;
 
-CREATE FUNCTION cordon.convert_batch(relation oid, column_name text, first bigint, count bigint) RETURNS bigint
-    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'convert_batch_wrapper';
-COMMENT ON FUNCTION cordon.convert_batch(oid, text, bigint, bigint) IS
-    'converts the values in some blocks of a table, and returns how many';
-CREATE FUNCTION cordon.count_unconverted(relation oid, column_name text, is_backward boolean DEFAULT false) RETURNS bigint
-    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'count_unconverted_wrapper';
-COMMENT ON FUNCTION cordon.count_unconverted(oid, text, boolean) IS
-    'how many values of one table are not converted, or are in the new column alone';
-CREATE FUNCTION cordon.unconverted_rows(
-        relation oid, column_name text, key text[], is_thorough boolean, OUT row_id text, OUT row_key text, OUT problem text)
-    RETURNS SETOF record
-    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'unconverted_rows_wrapper';
-COMMENT ON FUNCTION cordon.unconverted_rows(oid, text, text[], boolean) IS
-    'what cordon.conversion_problems finds in one table';
-CREATE FUNCTION cordon.require_source(name text) RETURNS void
-    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'require_source_wrapper';
-COMMENT ON FUNCTION cordon.require_source(text) IS
+CREATE OR REPLACE FUNCTION cordon_internal.count_unconverted(
+        target regclass, column_name name, is_backward boolean DEFAULT false)
+    RETURNS bigint
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cordon_count_unconverted';
+COMMENT ON FUNCTION cordon_internal.count_unconverted(regclass, name, boolean) IS
+    'how many values of a column under conversion are not converted, or are in the new column alone; for the owner of the table';
+CREATE OR REPLACE FUNCTION cordon_internal.unconverted_rows(target regclass, column_name name, is_thorough boolean)
+    RETURNS TABLE (relation regclass, row_id text, row_key text, problem text)
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cordon_unconverted_rows';
+COMMENT ON FUNCTION cordon_internal.unconverted_rows(regclass, name, boolean) IS
+    'what cordon.conversion_problems finds; for the owner of the table';
+CREATE OR REPLACE FUNCTION cordon_internal.require_source(name text) RETURNS void
+    LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'cordon_require_source';
+COMMENT ON FUNCTION cordon_internal.require_source(text) IS
     'an error when the keyring has no key to read values of a source with';
 
-CREATE FUNCTION cordon.trigger_arguments(arguments bytea) RETURNS text[]
+CREATE OR REPLACE FUNCTION cordon.trigger_arguments(arguments bytea) RETURNS text[]
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
     AS $$
     -- Each ends with a byte of zero.
@@ -40,20 +37,23 @@ CREATE FUNCTION cordon.trigger_arguments(arguments bytea) RETURNS text[]
     $$;
 COMMENT ON FUNCTION cordon.trigger_arguments(bytea) IS 'pg_trigger.tgargs as an array';
 
-CREATE VIEW cordon.conversions AS
-    SELECT t.tgrelid::regclass AS relation, a[1]::name AS column_name, a[2] AS from_form, a[3]::name AS new_column,
-           a[4] AS to_form, nullif(a[5], '')::name AS tenant_column,
-           pg_catalog.make_interval(secs => nullif(a[6], '')::float8) AS max_age, t.tgname AS trigger_name
+CREATE OR REPLACE VIEW cordon.conversions AS
+    SELECT t.tgrelid::pg_catalog.regclass AS relation, a[1]::pg_catalog.name AS column_name, a[2] AS from_form,
+           a[3]::pg_catalog.name AS new_column, a[4] AS to_form, NULLIF(a[5], ''::pg_catalog.text)::pg_catalog.name AS tenant_column,
+           pg_catalog.make_interval(secs => NULLIF(a[6], ''::pg_catalog.text)::pg_catalog.float8) AS max_age,
+           t.tgname AS trigger_name
     FROM pg_catalog.pg_trigger t, LATERAL cordon.trigger_arguments(t.tgargs) a
-    WHERE t.tgfoid = 'cordon.convert_on_write()'::pg_catalog.regprocedure
+    WHERE t.tgfoid OPERATOR(pg_catalog.=) 'cordon.convert_on_write()'::pg_catalog.regprocedure::pg_catalog.oid
         -- Those of partitions and children follow that of the table above.
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_trigger above ON above.tgrelid = i.inhparent
-                        WHERE i.inhrelid = t.tgrelid AND above.tgfoid = t.tgfoid AND above.tgargs = t.tgargs);
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_trigger above
+                            ON above.tgrelid OPERATOR(pg_catalog.=) i.inhparent
+                        WHERE i.inhrelid OPERATOR(pg_catalog.=) t.tgrelid AND above.tgfoid OPERATOR(pg_catalog.=) t.tgfoid
+                            AND above.tgargs OPERATOR(pg_catalog.=) t.tgargs);
 COMMENT ON VIEW cordon.conversions IS
     'the columns that are being converted; CALL cordon.finish_conversion or cordon.cancel_conversion ends it';
 GRANT SELECT ON cordon.conversions TO PUBLIC;
 
-CREATE FUNCTION cordon.conversion(target regclass, column_name name) RETURNS cordon.conversions
+CREATE OR REPLACE FUNCTION cordon.conversion(target regclass, column_name name) RETURNS cordon.conversions
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -69,7 +69,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.conversion(regclass, name) IS 'the conversion of a column; an error when there is none';
 
-CREATE FUNCTION cordon.refuse_conversion(target regclass, column_name name) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.refuse_conversion(target regclass, column_name name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
@@ -82,37 +82,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.refuse_conversion(regclass, name) IS 'an error when a column is being converted';
 
-CREATE FUNCTION cordon.conversion_problems(target regclass, column_name name, thorough boolean DEFAULT false)
+CREATE OR REPLACE FUNCTION cordon.conversion_problems(target regclass, column_name name, thorough boolean DEFAULT false)
     RETURNS TABLE (relation regclass, row_id tid, row_key jsonb, problem text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
-DECLARE
-    key text[];
 BEGIN
     PERFORM cordon.conversion(target, column_name);
-    -- A key of encrypted values says nothing to anybody, and would not open here.
-    key := ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-                 WHERE i.indrelid = target AND i.indisprimary
-                     AND a.attname NOT IN (SELECT s.column_name FROM cordon.sealed_columns() s WHERE s.relation = target)
-                 ORDER BY array_position(i.indkey::int2[], a.attnum));
-    RETURN QUERY SELECT l, u.row_id::tid, u.row_key::jsonb, u.problem
-        FROM cordon.leaves(target) l, LATERAL cordon.unconverted_rows(l, column_name, key, thorough) u;
+    RETURN QUERY SELECT u.relation, u.row_id::tid, u.row_key::jsonb, u.problem
+        FROM cordon_internal.unconverted_rows(target, column_name, thorough) u;
 END $$;
 COMMENT ON FUNCTION cordon.conversion_problems(regclass, name, boolean) IS
     'the rows of a column under conversion that are not converted, by place and primary key, and why, with nothing of the '
     'value; thorough: every row is read, and those are returned whose columns differ. For the owner of the table';
 
-CREATE FUNCTION cordon.sealed_type(type_name text) RETURNS regtype
+CREATE OR REPLACE FUNCTION cordon.sealed_type(type_name text) RETURNS regtype
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
-    AS $$
-    SELECT t.oid::regtype FROM pg_type t JOIN pg_proc p ON p.oid = t.typinput AND p.pronamespace = 'cordon'::regnamespace
-    WHERE t.typname = type_name AND t.typname LIKE '%encrypted\_text%' AND p.proname = t.typname || '_in'
-    $$;
+    AS $$ SELECT oid::regtype FROM pg_type WHERE typname = type_name AND cordon_internal.sealed_kind(oid) = oid $$;
 COMMENT ON FUNCTION cordon.sealed_type(text) IS 'the encrypted type of that name, whatever schema it is in';
 
 -- Statements on a busy table: those that wait for its lock hold up everybody behind them, so they wait a second at most, and
--- try again later. It commits.
-CREATE PROCEDURE cordon.run_with_lock(target regclass, statements text[])
+-- try again later. They run as the owner of the table: PostgreSQL evaluates checks and expressions of indexes while it changes
+-- a table. Only a trigger is made as the caller, who has the right to use its function; that evaluates nothing. It commits.
+CREATE OR REPLACE PROCEDURE cordon_internal.run_with_lock(target regclass, statements text[])
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -125,7 +116,11 @@ BEGIN
                 pg_catalog.set_config('lock_timeout', '1s', true);
         BEGIN
             FOREACH statement IN ARRAY statements LOOP
-                EXECUTE statement;
+                IF starts_with(statement, 'CREATE TRIGGER ') THEN
+                    EXECUTE statement;
+                ELSE
+                    PERFORM cordon_internal.as_owner(target, statement);
+                END IF;
             END LOOP;
             is_done := true;
         EXCEPTION WHEN lock_not_available THEN
@@ -144,10 +139,10 @@ BEGIN
     END IF;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
-COMMENT ON PROCEDURE cordon.run_with_lock(regclass, text[]) IS
-    'runs statements on a table in one transaction, waiting a second at most for its lock, and again';
+COMMENT ON PROCEDURE cordon_internal.run_with_lock(regclass, text[]) IS
+    'runs statements on a table as its owner in one transaction, waiting a second at most for its lock, and again';
 
-CREATE FUNCTION cordon.expansion(
+CREATE OR REPLACE FUNCTION cordon.expansion(
         target regclass, column_name name, from_form text, new_column name, to_form text, tenant name, max_age interval)
     RETURNS text[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -174,7 +169,7 @@ END $$;
 COMMENT ON FUNCTION cordon.expansion(regclass, name, text, name, text, name, interval) IS
     'the statements that begin a conversion';
 
-CREATE FUNCTION cordon.always_firing(target regclass, column_name name) RETURNS text[]
+CREATE OR REPLACE FUNCTION cordon.always_firing(target regclass, column_name name) RETURNS text[]
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     -- Also where triggers are off: in sessions that restore data, and in the batches of the conversion itself.
@@ -185,20 +180,21 @@ CREATE FUNCTION cordon.always_firing(target regclass, column_name name) RETURNS 
     $$;
 COMMENT ON FUNCTION cordon.always_firing(regclass, name) IS 'the statements that make the triggers of a conversion fire always';
 
-CREATE PROCEDURE cordon.convert_column(
+CREATE OR REPLACE PROCEDURE cordon_internal.convert_column(
         task text, target regclass, column_name name, from_form text, to_form text, batch_size integer, pause interval,
         tenant_column name, new_column name, max_age interval)
     LANGUAGE plpgsql
     AS $$
 DECLARE
     existing cordon.conversions;
-    tenant name := coalesce(tenant_column, (SELECT t.tenant_column FROM cordon.tenant_tables() t WHERE t.relation = target LIMIT 1));
+    tenant name;
     needs_tenant boolean;
     statements text[];
     remaining bigint;
     obstacle record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    tenant := coalesce(tenant_column, (SELECT t.tenant_column FROM cordon.tenant_tables() t WHERE t.relation = target LIMIT 1));
     IF NOT has_function_privilege('cordon.convert_on_write()', 'EXECUTE') THEN
         RAISE insufficient_privilege USING
             MESSAGE = 'permission denied to convert columns',
@@ -213,9 +209,9 @@ BEGIN
     PERFORM cordon.require_pace(batch_size, pause);
     SELECT * INTO existing FROM cordon.conversions c WHERE c.relation = target AND c.column_name = convert_column.column_name;
     IF existing.relation IS NULL THEN
-        PERFORM cordon.refuse_conversion(target, column_name), cordon.require_source(from_form),
-                cordon.refuse_firing_triggers(target);
-        needs_tenant := (from_form LIKE 'encrypted\_text%' OR to_form LIKE 'encrypted\_text%');
+        PERFORM cordon.refuse_conversion(target, column_name), cordon_internal.require_source(from_form);
+        needs_tenant := coalesce(NOT cordon_internal.is_shared_type(cordon.sealed_type(from_form)), false)
+            OR coalesce(NOT cordon_internal.is_shared_type(cordon.sealed_type(to_form)), false);
         IF NOT needs_tenant THEN
             tenant := NULL;
         END IF;
@@ -234,7 +230,7 @@ BEGIN
                 DETAIL = format('It is used by %s.', obstacle.object),
                 HINT = obstacle.remedy;
         END IF;
-        CALL cordon.run_with_lock(target, cordon.expansion(target, column_name, from_form, new_column, to_form, tenant, max_age));
+        CALL cordon_internal.run_with_lock(target, cordon.expansion(target, column_name, from_form, new_column, to_form, tenant, max_age));
         RAISE NOTICE '%: added column % and a trigger that keeps it like %', target, new_column, column_name;
     ELSIF (existing.from_form, existing.to_form) <> (from_form, to_form)
         OR new_column <> existing.new_column OR tenant_column <> existing.tenant_column
@@ -246,10 +242,11 @@ BEGIN
     END IF;
     statements := cordon.always_firing(target, column_name);
     IF statements IS NOT NULL THEN
-        CALL cordon.run_with_lock(target, statements);
+        CALL cordon_internal.run_with_lock(target, statements);
     END IF;
-    CALL cordon.rewrite(task, target, column_name, NULL, false, batch_size, pause);
-    remaining := (SELECT sum(cordon.count_unconverted(l, column_name)) FROM cordon.leaves(target) l);
+    CALL cordon_internal.rewrite(task, target, column_name, NULL, false, batch_size, pause);
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    remaining := cordon_internal.count_unconverted(target, column_name);
     IF remaining > 0 THEN
         RAISE WARNING USING
             MESSAGE = format('%s rows of "%s" are not converted', remaining, target),
@@ -260,10 +257,10 @@ BEGIN
             target, quote_literal(target), quote_literal(column_name);
     END IF;
 END $$;
-COMMENT ON PROCEDURE cordon.convert_column(text, regclass, name, text, text, integer, interval, name, name, interval) IS
+COMMENT ON PROCEDURE cordon_internal.convert_column(text, regclass, name, text, text, integer, interval, name, name, interval) IS
     'what cordon.encrypt_column and decrypt_column do';
 
-CREATE FUNCTION cordon.form_of(target regclass, column_name name) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.form_of(target regclass, column_name name) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -275,7 +272,7 @@ BEGIN
         UNION ALL
         SELECT t.* FROM base JOIN pg_type t ON t.oid = base.typbasetype WHERE base.typtype = 'd'
     )
-    SELECT CASE WHEN oid = cordon.sealed_type(typname) THEN typname::text
+    SELECT CASE WHEN oid = cordon_internal.sealed_kind(oid) THEN typname::text
                 WHEN oid = 'bytea'::regtype THEN 'bytea'
                 WHEN oid IN ('text'::regtype, 'varchar'::regtype) THEN 'text'
                 WHEN oid IN ('json'::regtype, 'jsonb'::regtype, 'uuid'::regtype) THEN 'other' END
@@ -284,14 +281,14 @@ BEGIN
         RAISE wrong_object_type USING
             MESSAGE = format('"%s" has no column "%s" that can be converted', target, column_name),
             DETAIL = 'Columns of text, varchar, json, jsonb, uuid and of the encrypted types can be, and bytea with values of pgcrypto or Fernet; generated ones cannot.',
-            HINT = 'Bring a column of another type to text first: ALTER TABLE … ALTER COLUMN … TYPE text.';
+            HINT = 'Bring a column of another type to text first: ALTER TABLE ... ALTER COLUMN ... TYPE text.';
     END IF;
     RETURN form;
 END $$;
 COMMENT ON FUNCTION cordon.form_of(regclass, name) IS
     'what a column can be converted from: text, bytea, other, or the name of an encrypted type';
 
-CREATE PROCEDURE cordon.encrypt_column(
+CREATE OR REPLACE PROCEDURE cordon.encrypt_column(
         target regclass, column_name name, sealed_type text DEFAULT 'encrypted_text', source text DEFAULT 'plaintext',
         batch_size integer DEFAULT 5000, pause interval DEFAULT '0', tenant_column name DEFAULT NULL,
         new_column name DEFAULT NULL, max_age interval DEFAULT NULL, finish boolean DEFAULT false)
@@ -322,12 +319,12 @@ BEGIN
     IF form = sealed_type THEN
         RAISE invalid_parameter_value USING
             MESSAGE = format('column "%s" of table "%s" is of type %s', column_name, target, form),
-            HINT = 'To seal its values anew under the primary keys, CALL cordon.reencrypt(…).';
+            HINT = 'To seal its values anew under the primary keys, CALL cordon.reencrypt(...).';
     END IF;
-    IF form LIKE '%encrypted\_text%' THEN
+    IF cordon.sealed_type(form) IS NOT NULL THEN
         source := form;
     END IF;
-    CALL cordon.convert_column('encrypt', target, column_name, source, sealed_type, batch_size, pause, tenant_column, new_column, max_age);
+    CALL cordon_internal.convert_column('encrypt', target, column_name, source, sealed_type, batch_size, pause, tenant_column, new_column, max_age);
     IF finish THEN
         CALL cordon.finish_conversion(target, column_name);
     END IF;
@@ -336,7 +333,7 @@ COMMENT ON PROCEDURE cordon.encrypt_column(regclass, name, text, text, integer, 
     'turns a column of plaintext, Fernet tokens, pgcrypto messages or of another encrypted type into an encrypted column while it '
     'is in use: adds the column, keeps both alike, converts the rows; cordon.finish_conversion ends it';
 
-CREATE PROCEDURE cordon.decrypt_column(
+CREATE OR REPLACE PROCEDURE cordon.decrypt_column(
         target regclass, column_name name, batch_size integer DEFAULT 5000, pause interval DEFAULT '0',
         tenant_column name DEFAULT NULL, new_column name DEFAULT NULL, finish boolean DEFAULT false)
     LANGUAGE plpgsql
@@ -346,12 +343,12 @@ DECLARE
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     form := cordon.form_of(target, column_name);
-    IF form NOT LIKE '%encrypted\_text%' THEN
+    IF cordon.sealed_type(form) IS NULL THEN
         RAISE wrong_object_type USING
             MESSAGE = format('column "%s" of table "%s" is not encrypted', column_name, target),
             HINT = 'SELECT * FROM cordon.sealed_columns() shows the encrypted columns.';
     END IF;
-    CALL cordon.convert_column('decrypt', target, column_name, form, 'plaintext', batch_size, pause, tenant_column, new_column, NULL);
+    CALL cordon_internal.convert_column('decrypt', target, column_name, form, 'plaintext', batch_size, pause, tenant_column, new_column, NULL);
     IF finish THEN
         CALL cordon.finish_conversion(target, column_name);
     END IF;
@@ -359,7 +356,7 @@ END $$;
 COMMENT ON PROCEDURE cordon.decrypt_column(regclass, name, integer, interval, name, name, boolean) IS
     'turns an encrypted column back into plaintext while it is in use, as cordon.encrypt_column does the other way';
 
-CREATE FUNCTION cordon.index_replacement(old_index regclass, old_number int2, new_number int2) RETURNS regclass
+CREATE OR REPLACE FUNCTION cordon.index_replacement(old_index regclass, old_number int2, new_number int2) RETURNS regclass
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     -- A valid one with the new column in the place of the old and otherwise alike.
@@ -377,7 +374,7 @@ CREATE FUNCTION cordon.index_replacement(old_index regclass, old_number int2, ne
 COMMENT ON FUNCTION cordon.index_replacement(regclass, int2, int2) IS
     'the index that can take the place of another when a column does';
 
-CREATE FUNCTION cordon.index_like(old_index regclass, old_number int2, new_column name) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.index_like(old_index regclass, old_number int2, new_column name) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT format('CREATE %sINDEX %sON %s USING %I (%s)%s', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
@@ -393,15 +390,15 @@ COMMENT ON FUNCTION cordon.index_like(regclass, int2, name) IS
     'the statement that makes an index on a new column in the place of an old one';
 
 -- What uses a column. is_final: a conversion cannot be begun; is_dropped: goes with the column when that is asked for.
-CREATE FUNCTION cordon.conversion_obstacles(target regclass, column_name name, new_column name)
+CREATE OR REPLACE FUNCTION cordon.conversion_obstacles(target regclass, column_name name, new_column name)
     RETURNS TABLE (object text, remedy text, is_final boolean, is_dropped boolean)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH col AS (
         SELECT r AS relation, a.attnum AS number,
                (SELECT n.attnum FROM pg_attribute n WHERE n.attrelid = r AND n.attname = new_column) AS new_number,
-               (SELECT t.typname FROM pg_attribute n JOIN pg_type t ON t.oid = n.atttypid
-                WHERE n.attrelid = r AND n.attname = new_column) AS new_type
+               (SELECT coalesce(cordon_internal.has_equality(n.atttypid), true) FROM pg_attribute n
+                WHERE n.attrelid = r AND n.attname = new_column) AS has_new_equality
         FROM cordon.tree(target) r JOIN pg_attribute a ON a.attrelid = r AND a.attname = conversion_obstacles.column_name
     ), used AS (
         SELECT DISTINCT col.*, d.classid, d.objid, d.objsubid FROM col JOIN pg_depend d
@@ -416,7 +413,7 @@ CREATE FUNCTION cordon.conversion_obstacles(target regclass, column_name name, n
     )
     SELECT description,
            CASE WHEN contype IN ('p', 'f') THEN 'A column of a primary or foreign key cannot be converted. Drop the constraint first.'
-                WHEN indexrelid IS NOT NULL AND (new_type IS NULL OR new_type LIKE '%\_eq' OR new_type = 'text') THEN
+                WHEN indexrelid IS NOT NULL AND has_new_equality IS NOT FALSE THEN
                     format('Make one like it: %s; or drop it, or finish with drop_dependents => true.',
                            cordon.index_like(indexrelid, number, new_column))
                 WHEN indexrelid IS NOT NULL THEN
@@ -441,7 +438,7 @@ COMMENT ON FUNCTION cordon.conversion_obstacles(regclass, name, name) IS
     'what uses a column that is to be converted, and what to do about it';
 
 -- The statements of the swap, in order.
-CREATE FUNCTION cordon.contraction(target regclass, column_name name, keep_name boolean) RETURNS text[]
+CREATE OR REPLACE FUNCTION cordon.contraction(target regclass, column_name name, keep_name boolean) RETURNS text[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -504,7 +501,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.contraction(regclass, name, boolean) IS 'the statements that end a conversion';
 
-CREATE PROCEDURE cordon.finish_conversion(
+CREATE OR REPLACE PROCEDURE cordon.finish_conversion(
         target regclass, column_name name, drop_dependents boolean DEFAULT false, keep_name boolean DEFAULT false,
         verify boolean DEFAULT true)
     LANGUAGE plpgsql
@@ -539,10 +536,10 @@ BEGIN
     check_name := format('cordon_converted_%s', old.attnum);
     condition := format(CASE WHEN old.attnotnull THEN '%I IS NOT NULL' ELSE '%I IS NOT NULL OR %I IS NULL' END, c.new_column, c.column_name);
     IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = target AND conname = check_name) THEN
-        CALL cordon.run_with_lock(target, ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%s) NOT VALID', target, check_name, condition)]);
+        CALL cordon_internal.run_with_lock(target, ARRAY[format('ALTER TABLE %s ADD CONSTRAINT %I CHECK (%s) NOT VALID', target, check_name, condition)]);
     END IF;
     BEGIN
-        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', target, check_name);
+        PERFORM cordon_internal.as_owner(target, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', target, check_name));
         failing := 0;
     EXCEPTION WHEN check_violation THEN
         failing := 1;
@@ -550,13 +547,13 @@ BEGIN
     COMMIT;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     IF failing > 0 THEN
-        CALL cordon.run_with_lock(target, ARRAY[format('ALTER TABLE %s DROP CONSTRAINT %I', target, check_name)]);
+        CALL cordon_internal.run_with_lock(target, ARRAY[format('ALTER TABLE %s DROP CONSTRAINT %I', target, check_name)]);
         RAISE object_not_in_prerequisite_state USING
             MESSAGE = format('rows of "%s" that cannot be converted were written meanwhile', target),
             HINT = format('SELECT * FROM cordon.conversion_problems(%L, %L) shows them and why.', target, column_name);
     END IF;
     began := clock_timestamp();
-    CALL cordon.run_with_lock(target, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target)
+    CALL cordon_internal.run_with_lock(target, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target)
         || cordon.contraction(target, column_name, keep_name));
     DELETE FROM cordon.rewriting r WHERE r.relation IN (SELECT cordon.tree(target)) AND r.column_name = finish_conversion.column_name
         AND r.task <> 'reencrypt';
@@ -569,12 +566,12 @@ COMMENT ON PROCEDURE cordon.finish_conversion(regclass, name, boolean, boolean, 
     'makes the new column of a conversion take the place of the old one, which is dropped; refuses while a row is not '
     'converted or something uses the old column';
 
-CREATE FUNCTION cordon.refuse_loss(target regclass, column_name name) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.refuse_loss(target regclass, column_name name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     c cordon.conversions := cordon.conversion(target, column_name);
-    only_new bigint := (SELECT sum(cordon.count_unconverted(l, column_name, true)) FROM cordon.leaves(target) l);
+    only_new bigint := cordon_internal.count_unconverted(target, column_name, true);
 BEGIN
     IF only_new > 0 THEN
         RAISE object_not_in_prerequisite_state USING
@@ -586,7 +583,7 @@ END $$;
 COMMENT ON FUNCTION cordon.refuse_loss(regclass, name) IS
     'an error when values of a conversion are in the new column alone, as an application that knows it may have written';
 
-CREATE PROCEDURE cordon.cancel_conversion(target regclass, column_name name)
+CREATE OR REPLACE PROCEDURE cordon.cancel_conversion(target regclass, column_name name)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -603,7 +600,7 @@ BEGIN
     IF check_name IS NOT NULL THEN
         statements := statements || format('ALTER TABLE %s DROP CONSTRAINT %I', target, check_name);
     END IF;
-    CALL cordon.run_with_lock(target, ARRAY[format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target),
+    CALL cordon_internal.run_with_lock(target, ARRAY[format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target),
         format('SELECT cordon.refuse_loss(%L, %L)', target, column_name)] || statements
         || format('ALTER TABLE %s DROP COLUMN %I', target, c.new_column));
     DELETE FROM cordon.rewriting r WHERE r.relation IN (SELECT cordon.tree(target)) AND r.column_name = cancel_conversion.column_name

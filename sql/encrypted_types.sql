@@ -37,18 +37,21 @@ CREATE CAST (@type@ AS text) WITH FUNCTION cordon.to_text(@type@);
 CREATE CAST (@type@ AS varchar) WITH FUNCTION cordon.to_text(@type@);
 CREATE CAST (@type@ AS bpchar) WITH FUNCTION cordon.to_text(@type@);
 
+CREATE FUNCTION cordon_internal.refuse_concatenation(@type@, text) RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
+CREATE FUNCTION cordon_internal.refuse_concatenation(text, @type@) RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
+CREATE FUNCTION cordon_internal.refuse_concatenation(@type@, @type@) RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
+
 CREATE FUNCTION cordon.key_id(@type@) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_key_id';
 COMMENT ON FUNCTION cordon.key_id(@type@) IS 'id of the key that the value is sealed under; needs no key and no tenant';
 
--- For whoever maintains a table; neither gives plaintext away. Not STRICT: a row without a tenant is an error.
-CREATE FUNCTION cordon.reseal(value @type@, tenant text) RETURNS @type@
-    LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', '@type@_reseal';
-COMMENT ON FUNCTION cordon.reseal(@type@, text) IS
-    'the same text, sealed anew under the primary keys; the tenant is of no account for a shared value';
-CREATE FUNCTION cordon.check_value(value @type@, tenant text) RETURNS text
-    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', '@type@_check';
-COMMENT ON FUNCTION cordon.check_value(@type@, text) IS 'NULL when the value opens for the tenant, or why it does not';
+-- PostgreSQL would open a value for || with text by itself.
+CREATE OPERATOR @schema@.|| (LEFTARG = @type@, RIGHTARG = text, FUNCTION = cordon_internal.refuse_concatenation);
+CREATE OPERATOR @schema@.|| (LEFTARG = text, RIGHTARG = @type@, FUNCTION = cordon_internal.refuse_concatenation);
+CREATE OPERATOR @schema@.|| (LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon_internal.refuse_concatenation);
 $template$;
     type text;
 BEGIN
@@ -59,7 +62,7 @@ BEGIN
     FOREACH type IN ARRAY ARRAY[
         'encrypted_text', 'shared_encrypted_text', 'encrypted_text_eq', 'shared_encrypted_text_eq']
     LOOP
-        EXECUTE replace(replace(template, '@type@', type),
+        EXECUTE replace(replace(replace(template, '@schema@', '@extschema@'), '@type@', type),
                         '@analyze@', CASE WHEN type LIKE '%\_eq' THEN 'ANALYZE = cordon.analyze_sealed,' ELSE '' END);
     END LOOP;
 END $types$;
@@ -152,7 +155,7 @@ END $comparison$;
 
 -- Explicit sealing, whatever the session's tenant and text form: for migrations, by roles that are granted it.
 
--- Those with a tenant are not STRICT: NULL for a tenant is an error, or ALTER TABLE … USING would lose plaintext.
+-- Those with a tenant are not STRICT: NULL for a tenant is an error, or ALTER TABLE ... USING would lose plaintext.
 CREATE FUNCTION cordon.encrypt(plaintext text, tenant text) RETURNS encrypted_text
     LANGUAGE c VOLATILE PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_text_encrypt';
 COMMENT ON FUNCTION cordon.encrypt(text, text) IS 'seals a text for the given tenant';

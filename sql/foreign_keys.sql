@@ -1,7 +1,7 @@
 -- Foreign keys that can cross tenants. PostgreSQL checks a foreign key past row security, so that a key which leaves the
 -- tenant out can refer to another tenant's row, tells that it exists, and cascades to it or from it.
 
-CREATE FUNCTION cordon.free_name(wanted text, taken name[]) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.free_name(wanted text, taken name[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT candidate FROM (
@@ -11,13 +11,12 @@ CREATE FUNCTION cordon.free_name(wanted text, taken name[]) RETURNS text
     $$;
 COMMENT ON FUNCTION cordon.free_name(text, name[]) IS 'the name, with a number after it when it is taken';
 
-CREATE FUNCTION cordon.foreign_keys(count_rows boolean DEFAULT true) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION cordon.foreign_keys(count_rows boolean DEFAULT true) RETURNS TABLE (
         constraint_name name, from_table regclass, from_columns name[], to_table regclass, to_columns name[],
         crossing_rows bigint, migration text[], note text)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
-    sees_all CONSTANT boolean := (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user);
     key record;
     actions CONSTANT jsonb := '{"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}';
     index_name text;
@@ -39,12 +38,17 @@ BEGIN
                c.source_columns, c.target_columns, c.are_not_null, c.source_list, c.target_list, c.joined,
                coalesce(ARRAY(SELECT quote_ident(a.attname) FROM unnest(k.confdelsetcols) WITH ORDINALITY d (attnum, at)
                               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = d.attnum ORDER BY d.at), '{}')
-                   AS delete_columns
+                   AS delete_columns,
+               -- Whoever has the rights of the source's owner counts as that role; of a table of somebody else's it may see
+               -- some rows only.
+               pg_has_role(s.relowner, 'USAGE') AND has_table_privilege(s.relowner, t.oid, 'SELECT')
+                   AND (s.relowner = t.relowner OR NOT t.relrowsecurity OR o.rolsuper OR o.rolbypassrls) AS is_countable
         FROM pg_constraint k
-        JOIN cordon.protected_table p ON p.relation = k.conrelid
-        LEFT JOIN cordon.protected_table q ON q.relation = k.confrelid
+        JOIN cordon_internal.registered() p ON p.relation = k.conrelid
+        LEFT JOIN cordon_internal.registered() q ON q.relation = k.confrelid
         JOIN pg_class s ON s.oid = k.conrelid
         JOIN pg_class t ON t.oid = k.confrelid
+        JOIN pg_roles o ON o.oid = s.relowner
         JOIN pg_attribute sa ON sa.attrelid = s.oid AND sa.attname = p.tenant_column AND NOT sa.attisdropped
         JOIN pg_attribute ta ON ta.attrelid = t.oid AND ta.attname = coalesce(q.tenant_column, p.tenant_column)
             AND ta.attnum > 0 AND NOT ta.attisdropped
@@ -75,15 +79,25 @@ BEGIN
         crossing_rows := NULL;
         migration := '{}';
         notes := '{}';
-        IF count_rows AND sees_all AND has_table_privilege(key.source, 'SELECT') AND has_table_privilege(key.target, 'SELECT') THEN
-            -- Not by a cast to text, which may be a function that the owner of a type wrote.
-            EXECUTE format(
-                'SELECT count(*) FROM %s %s f JOIN %s %s r ON %s '
-                'WHERE format(''%%s'', f.%I) IS DISTINCT FROM format(''%%s'', r.%I)',
-                -- A key does not reach inheritance children, but every partition.
-                CASE key.source_kind WHEN 'r' THEN 'ONLY' ELSE '' END, key.source,
-                CASE key.target_kind WHEN 'r' THEN 'ONLY' ELSE '' END, key.target,
-                key.joined, key.source_tenant, key.target_tenant) INTO crossing_rows;
+        IF count_rows AND key.is_countable THEN
+            -- As the owner, whose code the operators, casts and expressions of indexes may be. What is counted is given up with
+            -- its locks.
+            BEGIN
+                -- Not by a cast to text, which may be a function that the owner of a type wrote.
+                crossing_rows := cordon_internal.as_owner(key.source, format(
+                    'SELECT count(*) FROM %s %s f JOIN %s %s r ON %s '
+                    'WHERE format(''%%s'', f.%I) IS DISTINCT FROM format(''%%s'', r.%I)',
+                    -- A key does not reach inheritance children, but every partition.
+                    CASE key.source_kind WHEN 'r' THEN 'ONLY' ELSE '' END, key.source,
+                    CASE key.target_kind WHEN 'r' THEN 'ONLY' ELSE '' END, key.target,
+                    key.joined, key.source_tenant, key.target_tenant));
+                RAISE SQLSTATE 'CPRVE';
+            EXCEPTION
+                WHEN SQLSTATE 'CPRVE' THEN
+                    NULL;
+                WHEN OTHERS THEN
+                    notes := notes || format('The rows could not be counted: SQLSTATE %s.', SQLSTATE);
+            END;
         END IF;
 
         IF key.is_comparable IS NOT TRUE THEN
@@ -166,5 +180,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.foreign_keys(boolean) IS
     'the foreign keys of protected tables that can refer to another tenant''s row, how many rows do (null when they are '
-    'not to be counted, and for a caller whom row security hides rows from), and the statements, to be run one by one outside of a transaction, that put the '
-    'tenant into the key';
+    'not to be counted, and where the caller or the owner may not see them), and the statements, to be run one by one '
+    'outside of a transaction, that put the tenant into the key';

@@ -8,7 +8,7 @@
 ALTER FUNCTION cordon.protect(regclass, name, boolean, boolean) SET cordon_guard.pause = 'on';
 ALTER FUNCTION cordon.unprotect(regclass) SET cordon_guard.pause = 'on';
 
-CREATE FUNCTION cordon.inherited_tenant_column(relation regclass) RETURNS name
+CREATE OR REPLACE FUNCTION cordon.inherited_tenant_column(relation regclass) RETURNS name
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH RECURSIVE above AS (
@@ -16,12 +16,12 @@ CREATE FUNCTION cordon.inherited_tenant_column(relation regclass) RETURNS name
         UNION
         SELECT inhparent, height + 1 FROM above JOIN pg_inherits ON inhrelid = above.oid
     )
-    SELECT p.tenant_column FROM above JOIN cordon.protected_table p ON p.relation = above.oid ORDER BY height LIMIT 1
+    SELECT p.tenant_column FROM above JOIN cordon_internal.registered() p ON p.relation = above.oid ORDER BY height LIMIT 1
     $$;
 COMMENT ON FUNCTION cordon.inherited_tenant_column(regclass) IS
     'the tenant column of a protected table, or of the nearest protected table that it is a partition or child of';
 
-CREATE FUNCTION cordon.likely_tenant_column(relation regclass, OUT tenant_column name, OUT is_certain boolean)
+CREATE OR REPLACE FUNCTION cordon.likely_tenant_column(relation regclass, OUT tenant_column name, OUT is_certain boolean)
     LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
@@ -29,7 +29,7 @@ BEGIN
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.oid = likely_tenant_column.relation AND c.relkind IN ('r', 'p')
         AND a.attname IN ('team_id', regexp_replace(current_setting('cordon.tenant_setting'), '.*\.', ''))
-        AND EXISTS (SELECT FROM cordon.protected_table p WHERE p.tenant_column = a.attname)
+        AND EXISTS (SELECT FROM cordon_internal.registered() p WHERE p.tenant_column = a.attname)
     LIMIT 1;
     IF tenant_column IS NULL THEN
         -- Of other names: the table of tenants is protected by its primary key "id", which says nothing about the "id"
@@ -37,7 +37,7 @@ BEGIN
         SELECT a.attname, bool_or(pg_has_role(r.relowner, c.relowner, 'USAGE')) INTO tenant_column, is_certain
         FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        JOIN cordon.protected_table p ON p.tenant_column = a.attname
+        JOIN cordon_internal.registered() p ON p.tenant_column = a.attname
         JOIN pg_class r ON r.oid = p.relation
         WHERE c.oid = likely_tenant_column.relation AND c.relkind IN ('r', 'p') AND NOT EXISTS (
             SELECT FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
@@ -49,7 +49,7 @@ COMMENT ON FUNCTION cordon.likely_tenant_column(regclass) IS
     'the column of an unprotected table that is named like the tenant column of protected ones, and whether it '
     'surely is one: a usual name, or tables of a role that may act for the owner of this one';
 
-CREATE FUNCTION cordon.report_hole(message text, detail text, hint text) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.report_hole(message text, detail text, hint text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
@@ -61,7 +61,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.report_hole(text, text, text) IS 'an error, a warning or nothing, as cordon.guard says';
 
-CREATE FUNCTION cordon.warn_unprotected(relation regclass, tenant_column name) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.warn_unprotected(relation regclass, tenant_column name) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
@@ -73,7 +73,7 @@ END $$;
 COMMENT ON FUNCTION cordon.warn_unprotected(regclass, name) IS
     'a warning that names a table and the call that protects it';
 
-CREATE FUNCTION cordon.guard_new_table(relation regclass, tenant_column name, set_default boolean, tag text)
+CREATE OR REPLACE FUNCTION cordon.guard_new_table(relation regclass, tenant_column name, set_default boolean, tag text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -114,7 +114,7 @@ END $$;
 COMMENT ON FUNCTION cordon.guard_new_table(regclass, name, boolean, text) IS
     'protects a table that is new, or new as a partition or child of a protected one; reports one that it cannot';
 
-CREATE FUNCTION cordon.guard_protected_table(relation regclass, tenant_column name, tag text) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.guard_protected_table(relation regclass, tenant_column name, tag text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -159,7 +159,7 @@ END $$;
 COMMENT ON FUNCTION cordon.guard_protected_table(regclass, name, text) IS
     'reports what a table in cordon.protected_table lacks to be protected; follows its tenant column through a rename';
 
-CREATE FUNCTION cordon.guard_tree(touched regclass, is_new boolean, tag text) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.guard_tree(touched regclass, is_new boolean, tag text) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -167,7 +167,7 @@ DECLARE
     likely record;
 BEGIN
     FOR member IN
-        SELECT t AS relation, cordon.inherited_tenant_column(t) AS tenant_column,
+        SELECT t AS relation, coalesce(p.tenant_column, cordon.inherited_tenant_column(t)) AS tenant_column,
                p.relation IS NOT NULL AS is_registered
         FROM cordon.tree(touched) t JOIN pg_class c ON c.oid = t
         LEFT JOIN cordon.protected_table p ON p.relation = t
@@ -211,7 +211,7 @@ END $$;
 COMMENT ON FUNCTION cordon.guard_tree(regclass, boolean, text) IS
     'looks after a table that DDL has touched, with its partitions and children';
 
-CREATE FUNCTION cordon.guard_ddl() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION cordon.guard_ddl() RETURNS event_trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -238,7 +238,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.guard_ddl() IS 'the event trigger cordon_guard_ddl: see cordon.enable_guard';
 
-CREATE FUNCTION cordon.guard_drop() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION cordon.guard_drop() RETURNS event_trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -262,7 +262,7 @@ COMMENT ON FUNCTION cordon.guard_drop() IS 'the event trigger cordon_guard_drop:
 
 -- Not in the extension's script: event triggers that are members of an extension are there before the tables when a
 -- dump is restored, others come last.
-CREATE FUNCTION cordon.enable_guard() RETURNS SETOF text
+CREATE OR REPLACE FUNCTION cordon.enable_guard() RETURNS SETOF text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -293,7 +293,7 @@ COMMENT ON FUNCTION cordon.enable_guard() IS
     'creates the event triggers that keep protected tables protected, and returns the statements that it ran; what '
     'they do about a hole is cordon.guard. For a superuser';
 
-CREATE FUNCTION cordon.disable_guard() RETURNS SETOF text
+CREATE OR REPLACE FUNCTION cordon.disable_guard() RETURNS SETOF text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE

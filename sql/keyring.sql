@@ -1,36 +1,36 @@
 -- The keyring. Its verbs are for superusers: the functions check that themselves, and nobody else may call them.
 
-CREATE FUNCTION cordon.create_keyring() RETURNS text
+CREATE OR REPLACE FUNCTION cordon.create_keyring() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'create_keyring_wrapper';
 COMMENT ON FUNCTION cordon.create_keyring() IS
     'writes a new keyring to the file that cordon.keyring_file names, and returns its path; never overwrites one';
 
-CREATE FUNCTION cordon.rotate_key(purpose text) RETURNS bigint
+CREATE OR REPLACE FUNCTION cordon.rotate_key(purpose text) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'rotate_key_wrapper';
 COMMENT ON FUNCTION cordon.rotate_key(text) IS
     'makes a new primary key for a purpose (encryption, search, token) and returns its id; the former one stays enabled';
 
 -- For cordon.disable_key, which looks first whether values need the key.
-CREATE FUNCTION cordon.set_key_disabled(id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.set_key_disabled(id bigint) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'disable_key_wrapper';
 COMMENT ON FUNCTION cordon.set_key_disabled(bigint) IS 'does what cordon.disable_key does, without looking';
 
-CREATE FUNCTION cordon.enable_key(id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.enable_key(id bigint) RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'enable_key_wrapper';
 COMMENT ON FUNCTION cordon.enable_key(bigint) IS 'takes a disabled key into use again, to open old values';
 
-CREATE FUNCTION cordon.keyring_keys(
+CREATE OR REPLACE FUNCTION cordon.keyring_keys(
         OUT id bigint, OUT purpose text, OUT status text, OUT created_at text, OUT fingerprint text)
     RETURNS SETOF record
     LANGUAGE c STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'keyring_keys_wrapper';
 COMMENT ON FUNCTION cordon.keyring_keys() IS 'the keys of the keyring without their material: see the view cordon.keyring';
 
-CREATE VIEW cordon.keyring AS
+CREATE OR REPLACE VIEW cordon.keyring AS
     SELECT id, purpose, status, created_at::timestamptz AS created_at,
            pg_catalog.now() OPERATOR(pg_catalog.-) created_at::timestamptz AS age, fingerprint
     FROM cordon.keyring_keys();

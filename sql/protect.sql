@@ -8,32 +8,68 @@ CREATE TABLE cordon.protected_table (
 COMMENT ON TABLE cordon.protected_table IS 'the tables that cordon.protect has been called for, with their partitions and children';
 COMMENT ON COLUMN cordon.protected_table.relation IS 'the table';
 COMMENT ON COLUMN cordon.protected_table.tenant_column IS 'its column that holds the tenant';
--- A table that has been dropped leaves its row behind, which must not break a restore.
+-- A table that has been dropped, or whose column has, leaves its row behind, which must not break a restore.
 SELECT pg_catalog.pg_extension_config_dump('cordon.protected_table',
-    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relation)');
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid '
+    'WHERE c.oid = relation AND a.attname = tenant_column)');
 
-CREATE FUNCTION cordon.check_registration() RETURNS trigger
+-- A registration is a claim: rows come by cordon.protect, and by the INSERT and COPY of dumps that owners restore. Whoever
+-- reads them asks cordon_internal.registered, which looks again.
+CREATE OR REPLACE FUNCTION cordon.check_registration() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     changed regclass := CASE WHEN TG_OP = 'DELETE' THEN OLD.relation ELSE NEW.relation END;
-    owner oid := (SELECT relowner FROM pg_class WHERE oid = changed);
+    class record;
 BEGIN
+    SELECT relowner, relkind, relpersistence INTO class FROM pg_class WHERE oid = changed;
     -- A table that is gone leaves a row that anybody may clear away, and nobody may add.
-    IF NOT coalesce(pg_has_role(owner, 'USAGE'), TG_OP = 'DELETE') THEN
+    IF NOT coalesce(pg_has_role(class.relowner, 'USAGE'), TG_OP = 'DELETE') THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('must be owner of table %s', changed),
             HINT = 'What is written down about a table is its owner''s: see cordon.protect, cordon.unprotect, cordon.reencrypt and cordon.encrypt_column.';
     END IF;
-    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    IF class.relkind NOT IN ('r', 'p') OR class.relpersistence = 't' THEN
+        RAISE wrong_object_type USING
+            MESSAGE = format('"%s" is not a table that could be protected', changed),
+            DETAIL = 'Only tables and partitioned tables that are not temporary are written down here.',
+            HINT = 'Protect the tables of your application: SELECT cordon.protect(''a_table'').';
+    END IF;
+    IF TG_TABLE_NAME = 'protected_table' THEN -- the other has no such column
+        IF NOT EXISTS (
+            SELECT FROM pg_attribute
+            WHERE attrelid = changed AND attname = NEW.tenant_column AND attnum > 0 AND NOT attisdropped
+        ) THEN
+            RAISE undefined_column USING
+                MESSAGE = format('table "%s" has no column "%s"', changed, NEW.tenant_column),
+                HINT = 'Name the column that holds the tenant of each row.';
+        END IF;
+    END IF;
+    RETURN NEW;
 END $$;
 COMMENT ON FUNCTION cordon.check_registration() IS
     'lets only the owner of a table change what cordon.protected_table and cordon.rewriting hold about it';
 CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.protected_table
     FOR EACH ROW EXECUTE FUNCTION cordon.check_registration();
+ALTER TABLE cordon.protected_table ENABLE ALWAYS TRIGGER check_registration;
 GRANT SELECT, INSERT, DELETE ON cordon.protected_table TO PUBLIC;
 
-CREATE FUNCTION cordon.tenant_function(column_type oid) RETURNS text
+CREATE OR REPLACE FUNCTION cordon_internal.registered()
+    RETURNS TABLE (relation regclass, tenant_column name)
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT p.relation, p.tenant_column
+    FROM cordon.protected_table p
+    JOIN pg_class c ON c.oid = p.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = p.tenant_column AND a.attnum > 0 AND NOT a.attisdropped
+    $$;
+COMMENT ON FUNCTION cordon_internal.registered() IS
+    'the rows of cordon.protected_table that are true now: tables that are not temporary, with the column that they name';
+
+CREATE OR REPLACE FUNCTION cordon.tenant_function(column_type oid) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH RECURSIVE base AS (
@@ -55,7 +91,7 @@ CREATE FUNCTION cordon.tenant_function(column_type oid) RETURNS text
 COMMENT ON FUNCTION cordon.tenant_function(oid) IS
     'the function in schema cordon that a tenant column of the type is compared with; NULL when the type cannot hold one';
 
-CREATE FUNCTION cordon.tree(root regclass) RETURNS SETOF regclass
+CREATE OR REPLACE FUNCTION cordon.tree(root regclass) RETURNS SETOF regclass
     LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH RECURSIVE tree AS (
@@ -70,7 +106,7 @@ CREATE FUNCTION cordon.tree(root regclass) RETURNS SETOF regclass
 COMMENT ON FUNCTION cordon.tree(regclass) IS
     'a table with all of its partitions and inheritance children, parents first; without temporary children';
 
-CREATE FUNCTION cordon.refuse_unprotectable(relation regclass, tenant_column name) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.refuse_unprotectable(relation regclass, tenant_column name) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -139,7 +175,7 @@ END $$;
 COMMENT ON FUNCTION cordon.refuse_unprotectable(regclass, name) IS
     'raises an error that says why a table cannot be protected, with the SQL that would help; else does nothing';
 
-CREATE FUNCTION cordon.is_tenant_predicate(expression pg_node_tree, relation oid, tenant_column name, function text)
+CREATE OR REPLACE FUNCTION cordon.is_tenant_predicate(expression pg_node_tree, relation oid, tenant_column name, function text)
     RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -154,7 +190,7 @@ COMMENT ON FUNCTION cordon.is_tenant_predicate(pg_node_tree, oid, name, text) IS
 -- The two policies have one predicate, which the planner folds into one condition: the restrictive one cannot be widened
 -- by a permissive policy that somebody adds, and neither opens the table when the other is dropped. A bare comparison
 -- with a bare call: nothing that an index, partition pruning or a distributed planner could not use.
-CREATE FUNCTION cordon.protection_statements(relation regclass, tenant_column name, set_default boolean DEFAULT true)
+CREATE OR REPLACE FUNCTION cordon.protection_statements(relation regclass, tenant_column name, set_default boolean DEFAULT true)
     RETURNS SETOF text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -216,7 +252,7 @@ END $$;
 COMMENT ON FUNCTION cordon.protection_statements(regclass, name, boolean) IS
     'the statements that a table lacks to be protected; none when it is';
 
-CREATE FUNCTION cordon.lacks_tenant_index(relation regclass, tenant_column name) RETURNS boolean
+CREATE OR REPLACE FUNCTION cordon.lacks_tenant_index(relation regclass, tenant_column name) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT c.relkind = 'r' AND NOT EXISTS (
@@ -229,7 +265,7 @@ CREATE FUNCTION cordon.lacks_tenant_index(relation regclass, tenant_column name)
 COMMENT ON FUNCTION cordon.lacks_tenant_index(regclass, name) IS
     'whether a table has rows of its own but no valid btree index that leads with the tenant column';
 
-CREATE FUNCTION cordon.protect(
+CREATE OR REPLACE FUNCTION cordon.protect(
         target regclass, tenant_column name DEFAULT 'team_id', set_default boolean DEFAULT true,
         dry_run boolean DEFAULT false)
     RETURNS SETOF text
@@ -248,14 +284,14 @@ BEGIN
     IF NOT dry_run THEN
         -- Partitions and children that others are adding are waited for, or the list of them would miss some.
         FOR member IN SELECT cordon.tree(target) LOOP
-            EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', member);
+            PERFORM cordon_internal.as_owner(member, format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', member));
         END LOOP;
     END IF;
     FOR member IN SELECT cordon.tree(target) LOOP
         PERFORM cordon.refuse_unprotectable(member, tenant_column);
         FOR statement IN SELECT cordon.protection_statements(member, tenant_column, set_default) LOOP
             IF NOT dry_run THEN
-                EXECUTE statement;
+                PERFORM cordon_internal.as_owner(member, statement);
             END IF;
             RETURN NEXT statement;
         END LOOP;
@@ -273,7 +309,7 @@ COMMENT ON FUNCTION cordon.protect(regclass, name, boolean, boolean) IS
     'puts a table with its partitions and children under row security by the tenant, and returns the statements that it '
     'ran, or would run; a second call runs none. For the owner of the table';
 
-CREATE FUNCTION cordon.unprotect(target regclass) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION cordon.unprotect(target regclass) RETURNS SETOF text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -304,7 +340,7 @@ BEGIN
             SELECT format('DELETE FROM cordon.protected_table WHERE relation = %L::regclass', member)
             FROM cordon.protected_table p WHERE p.relation = member);
         FOREACH statement IN ARRAY statements LOOP
-            EXECUTE statement;
+            PERFORM cordon_internal.as_owner(member, statement);
             RETURN NEXT statement;
         END LOOP;
     END LOOP;
@@ -312,7 +348,7 @@ END $$;
 COMMENT ON FUNCTION cordon.unprotect(regclass) IS
     'takes back what cordon.protect did to a table with its partitions and children, and returns the statements that it ran';
 
-CREATE FUNCTION cordon.protect_schema(
+CREATE OR REPLACE FUNCTION cordon.protect_schema(
         schema name, tenant_column name DEFAULT 'team_id', dry_run boolean DEFAULT false)
     RETURNS SETOF text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

@@ -1,17 +1,17 @@
 -- cordon.prove: every attack on every protected table, as a role; attack.sql holds those on one table.
 
-CREATE FUNCTION cordon.tables_to_attack() RETURNS TABLE (relation oid, tenant_column name)
+CREATE OR REPLACE FUNCTION cordon.tables_to_attack() RETURNS TABLE (relation oid, tenant_column name)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH RECURSIVE up AS (
-        SELECT p.relation::oid AS relation, p.tenant_column FROM cordon.protected_table p
+        SELECT p.relation::oid AS relation, p.tenant_column FROM cordon_internal.registered() p
         UNION
         -- Reading a parent asks for the policies of the parent only.
         SELECT i.inhparent, up.tenant_column FROM up JOIN pg_inherits i ON i.inhrelid = up.relation
     ), both_ways AS (
         SELECT up.relation, up.tenant_column FROM up
         UNION
-        SELECT t.oid, p.tenant_column FROM cordon.protected_table p, cordon.tree(p.relation) t (oid)
+        SELECT t.oid, p.tenant_column FROM cordon_internal.registered() p, cordon.tree(p.relation) t (oid)
     )
     SELECT b.relation, min(b.tenant_column) FROM both_ways b JOIN pg_class c ON c.oid = b.relation GROUP BY b.relation
     $$;
@@ -20,7 +20,7 @@ COMMENT ON FUNCTION cordon.tables_to_attack() IS
 
 -- Who reads the protected tables that a view leads to: its owner, or with security_invoker whoever reads the view.
 -- A materialized view leads to copies, which nothing protects.
-CREATE FUNCTION cordon.attack_view(
+CREATE OR REPLACE FUNCTION cordon_internal.attack_view(
         target regclass, tenant_column name, app name, tenant_a text, exposes text, readers text, bases oid[])
     RETURNS TABLE (attack text, outcome text, detail text)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -31,15 +31,15 @@ DECLARE
     has_others CONSTANT boolean := EXISTS (
         SELECT FROM pg_attribute a
         WHERE a.attrelid = ANY (bases) AND a.attname = tenant_column AND NOT a.attisdropped
-            AND cordon.row_place(a.attrelid, format('format(''%%s'', %I) <> %L', a.attname, tenant_a)) IS NOT NULL);
+            AND cordon_internal.row_place(a.attrelid, format('format(''%%s'', %I) <> %L', a.attname, tenant_a)) IS NOT NULL);
 BEGIN
     attack := 'read';
     PERFORM cordon.set_tenant(tenant_a);
     IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = target AND a.attname = tenant_column AND NOT a.attisdropped
                   AND has_column_privilege(app, target, a.attname, 'SELECT')) THEN
-        try := cordon.attempt(
+        try := cordon_internal.attempt((SELECT oid FROM pg_roles WHERE rolname = app),
             format('SELECT count(*) FROM (SELECT FROM %s WHERE %I::text IS DISTINCT FROM %L LIMIT 10000) r',
-                   target, tenant_column, tenant_a), target, '$1 > 0', false);
+                   target, tenant_column, tenant_a), target);
         outcome := try.outcome;
         detail := coalesce(try.detail, format('rows of other tenants read: %s', try.reached));
         IF outcome = 'BREACH' AND exposes IS NOT NULL THEN
@@ -56,10 +56,10 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION cordon.attack_view(regclass, name, name, text, text, text, oid[]) IS
+COMMENT ON FUNCTION cordon_internal.attack_view(regclass, name, name, text, text, text, oid[]) IS
     'the attack on one view; the last three arguments as cordon.views_of_protected has them. For cordon.prove';
 
-CREATE FUNCTION cordon.views_of_protected(app name)
+CREATE OR REPLACE FUNCTION cordon.views_of_protected(app name)
     RETURNS TABLE (target regclass, tenant_column name, exposes text, readers text, bases oid[])
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -104,7 +104,7 @@ COMMENT ON FUNCTION cordon.views_of_protected(name) IS
     'the views that the role may read and that lead to protected tables: what is wrong with them by definition, which '
     'other roles they read the tables as, and the tables';
 
-CREATE FUNCTION cordon.attack_role(app name) RETURNS TABLE (attack text, outcome text, detail text)
+CREATE OR REPLACE FUNCTION cordon_internal.attack_role(app name) RETURNS TABLE (attack text, outcome text, detail text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -143,10 +143,10 @@ BEGIN
         ELSE 'its sessions begin with a tenant: ALTER ROLE, ALTER DATABASE or postgresql.conf sets one' END;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION cordon.attack_role(name) IS 'what the role could do without any table. For cordon.prove';
+COMMENT ON FUNCTION cordon_internal.attack_role(name) IS 'what the role could do without any table. For cordon.prove';
 
 -- The last of the attacks: what it fixes stays fixed until the transaction ends.
-CREATE FUNCTION cordon.attack_freeze(app name, tenant_a text, tenant_b text)
+CREATE OR REPLACE FUNCTION cordon_internal.attack_freeze(app name, tenant_a text, tenant_b text)
     RETURNS TABLE (attack text, outcome text, detail text)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -175,8 +175,8 @@ BEGIN
     END;
     IF outcome = 'BREACH' THEN
         BEGIN
-            EXECUTE 'SELECT pg_temp.cordon_attack($1)'
-                USING format('SELECT length(set_config(%L, %L, true))', setting, tenant_b);
+            PERFORM cordon_internal.act_as((SELECT oid FROM pg_roles WHERE rolname = app),
+                format('SELECT length(set_config(%L, %L, true))', setting, tenant_b), true);
             detail := 'cordon.freeze_tenant is on, and yet another tenant could be set';
         EXCEPTION WHEN cant_change_runtime_param THEN
             outcome := 'held';
@@ -185,9 +185,9 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION cordon.attack_freeze(name, text, text) IS 'another tenant in mid-transaction. For cordon.prove';
+COMMENT ON FUNCTION cordon_internal.attack_freeze(name, text, text) IS 'another tenant in mid-transaction. For cordon.prove';
 
-CREATE FUNCTION cordon.prove(app_role name, tenant_a text, tenant_b text)
+CREATE OR REPLACE FUNCTION cordon.prove(app_role name, tenant_a text, tenant_b text)
     RETURNS TABLE (object text, attack text, outcome text, detail text)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -207,6 +207,12 @@ BEGIN
             MESSAGE = format('role "%s" does not exist', app_role),
             HINT = 'Name the role that the application logs in as.';
     END IF;
+    IF (SELECT rolsuper FROM pg_roles WHERE oid = app) THEN
+        RAISE invalid_parameter_value USING
+            MESSAGE = format('role "%s" is a superuser', app_role),
+            DETAIL = 'Neither row security nor any privilege applies to it, so there is nothing to prove.',
+            HINT = 'Let the application log in as a role that is neither superuser nor BYPASSRLS.';
+    END IF;
     IF coalesce(tenant_a, '') = '' OR coalesce(tenant_b, '') = '' OR tenant_a = tenant_b THEN
         RAISE invalid_parameter_value USING
             MESSAGE = 'two tenants are needed',
@@ -225,27 +231,11 @@ BEGIN
         END IF;
         PERFORM cordon.set_tenant(tenant_b);
         PERFORM cordon.set_tenant(tenant_a);
-        CREATE FUNCTION pg_temp.cordon_attack(statement text) RETURNS bigint
-            LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-            AS $attack$
-            DECLARE
-                reached bigint;
-            BEGIN
-                IF statement LIKE 'SELECT %' THEN
-                    EXECUTE statement INTO reached;
-                ELSE
-                    EXECUTE statement;
-                    GET DIAGNOSTICS reached = ROW_COUNT;
-                    IF current_setting('session_replication_role') = 'origin' THEN
-                        SET CONSTRAINTS ALL IMMEDIATE;
-                    END IF;
-                END IF;
-                RETURN reached;
-            END $attack$;
-        EXECUTE format('ALTER FUNCTION pg_temp.cordon_attack(text) OWNER TO %I', app_role);
+        -- What is checked later than at the end of a statement would be refused where nobody can become another role.
+        SET CONSTRAINTS ALL IMMEDIATE;
 
         object := format('role %I', app_role);
-        FOR attack, outcome, detail IN SELECT * FROM cordon.attack_role(app_role) LOOP
+        FOR attack, outcome, detail IN SELECT * FROM cordon_internal.attack_role(app_role) LOOP
             RETURN NEXT;
         END LOOP;
         IF NOT EXISTS (SELECT FROM cordon.tables_to_attack()) THEN
@@ -263,7 +253,7 @@ BEGIN
             -- The rows that one table's attacks need are gone before the next.
             BEGIN
                 FOR attack, outcome, detail IN
-                    SELECT * FROM cordon.attack_table(target.relation, target.tenant_column, app_role, tenant_a, tenant_b)
+                    SELECT * FROM cordon_internal.attack_table(target.relation, target.tenant_column, app_role, tenant_a, tenant_b)
                 LOOP
                     RETURN NEXT;
                 END LOOP;
@@ -284,14 +274,14 @@ BEGIN
         LOOP
             object := target.target;
             FOR attack, outcome, detail IN
-                SELECT * FROM cordon.attack_view(target.target, target.tenant_column, app_role, tenant_a, target.exposes,
+                SELECT * FROM cordon_internal.attack_view(target.target, target.tenant_column, app_role, tenant_a, target.exposes,
                                                  target.readers, target.bases)
             LOOP
                 RETURN NEXT;
             END LOOP;
         END LOOP;
         object := format('role %I', app_role);
-        FOR attack, outcome, detail IN SELECT * FROM cordon.attack_freeze(app_role, tenant_a, tenant_b) LOOP
+        FOR attack, outcome, detail IN SELECT * FROM cordon_internal.attack_freeze(app_role, tenant_a, tenant_b) LOOP
             RETURN NEXT;
         END LOOP;
         is_done := true;
@@ -305,9 +295,11 @@ END $$;
 COMMENT ON FUNCTION cordon.prove(name, text, text) IS
     'attacks every protected table as the role that an application logs in as, with one tenant set and the rows of '
     'another as its aim, and reports each outcome: held, BREACH, not tested, open by setting. What it changes it takes '
-    'back, but for sequences. The application''s triggers and rules do not run, nor its SECURITY DEFINER functions: see '
+    'back, but for sequences. The application''s SECURITY DEFINER functions are not called: see '
     'cordon.audit. For superusers, in a transaction of its own, in a quiet hour: it locks rows for a moment';
-REVOKE EXECUTE ON FUNCTION cordon.attempt(text, regclass, text, boolean), cordon.row_place(regclass, text),
-    cordon.row_place_or_new(regclass, text, name, text), cordon.row_values(regclass, text, name[]),
-    cordon.attack_table(regclass, name, name, text, text), cordon.attack_view(regclass, name, name, text, text, text, oid[]),
-    cordon.attack_role(name), cordon.attack_freeze(name, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION cordon_internal.attempt(oid, text, regclass, text, bigint, boolean), cordon_internal.row_place(regclass, text),
+    cordon_internal.row_place_or_new(oid, regclass, text, name, text), cordon_internal.row_values(regclass, text, name[]),
+    cordon_internal.sample_references(regclass, name, text),
+    cordon_internal.attack_table(regclass, name, name, text, text),
+    cordon_internal.attack_view(regclass, name, name, text, text, text, oid[]),
+    cordon_internal.attack_role(name), cordon_internal.attack_freeze(name, text, text) FROM PUBLIC;

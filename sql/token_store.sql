@@ -59,7 +59,7 @@ CREATE POLICY cordon_floor ON cordon.token AS RESTRICTIVE FOR ALL TO PUBLIC
     USING (tenant = cordon.tenant_text()) WITH CHECK (tenant = cordon.tenant_text());
 COMMENT ON POLICY cordon_floor ON cordon.token IS 'no rows but those of the current tenant, whatever other policies permit';
 
-CREATE FUNCTION cordon.require_token_argument(name text, value text) RETURNS void
+CREATE OR REPLACE FUNCTION cordon.require_token_argument(name text, value text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
@@ -75,7 +75,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cordon.require_token_argument(text, text) IS 'refuses NULL and an empty string as purpose or subject of a token';
 
-CREATE FUNCTION cordon.issue_token(
+CREATE OR REPLACE FUNCTION cordon.issue_token(
         purpose text, subject text, ttl interval, prefix text DEFAULT '', max_age interval DEFAULT NULL)
     RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -109,7 +109,7 @@ COMMENT ON FUNCTION cordon.issue_token(text, text, interval, text, interval) IS
     'makes a token that stands for a subject, in the scope of the current tenant or of none, and returns it: the only '
     'time that anybody sees it. ttl NULL: it does not expire; max_age: its successors end then at the latest';
 
-CREATE FUNCTION cordon.consume_token(purpose text, token text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.consume_token(purpose text, token text) RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -130,7 +130,7 @@ END $$;
 COMMENT ON FUNCTION cordon.consume_token(text, text) IS
     'uses a token up, and returns its subject; NULL when it is unknown in this scope, expired, used, revoked or superseded';
 
-CREATE FUNCTION cordon.check_token(purpose text, token text) RETURNS text
+CREATE OR REPLACE FUNCTION cordon.check_token(purpose text, token text) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -149,7 +149,7 @@ END $$;
 COMMENT ON FUNCTION cordon.check_token(text, text) IS
     'subject of a token, which goes on being valid; NULL when it is unknown in this scope, expired, used, revoked or superseded';
 
-CREATE FUNCTION cordon.lock_family_of_token(purpose text, token text, OUT root @extschema@.token_hash)
+CREATE OR REPLACE FUNCTION cordon.lock_family_of_token(purpose text, token text, OUT root @extschema@.token_hash)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -168,7 +168,7 @@ COMMENT ON FUNCTION cordon.lock_family_of_token(text, text) IS
     'locks the family of a token, whatever its state, and returns the hash that names it; NULL when the token is unknown in this scope';
 
 -- Rows that have ended are marked as well, so that the root says whether its family has been revoked.
-CREATE FUNCTION cordon.revoke_families(roots @extschema@.token_hash[]) RETURNS bigint
+CREATE OR REPLACE FUNCTION cordon.revoke_families(roots @extschema@.token_hash[]) RETURNS bigint
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
     WITH revoked AS (
@@ -183,7 +183,7 @@ COMMENT ON FUNCTION cordon.revoke_families(@extschema@.token_hash[]) IS
 
 -- That this function returns NULL where others raise an error is for the sake of the revocation, which an error would
 -- undo.
-CREATE FUNCTION cordon.rotate_token(purpose text, token text, grace interval DEFAULT '10 seconds') RETURNS text
+CREATE OR REPLACE FUNCTION cordon.rotate_token(purpose text, token text, grace interval DEFAULT '10 seconds') RETURNS text
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -251,7 +251,7 @@ COMMENT ON FUNCTION cordon.rotate_token(text, text, interval) IS
     'replaces a token by a successor, and returns that; within the grace period the same one again. A superseded token '
     'that comes back later revokes its family. NULL when there is no successor to be had: commit all the same';
 
-CREATE FUNCTION cordon.revoke_token(purpose text, token text) RETURNS boolean
+CREATE OR REPLACE FUNCTION cordon.revoke_token(purpose text, token text) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -264,7 +264,7 @@ END $$;
 COMMENT ON FUNCTION cordon.revoke_token(text, text) IS
     'revokes a token with its family, also by a superseded token of it; whether any was live';
 
-CREATE FUNCTION cordon.revoke_tokens(subject text, purpose text DEFAULT NULL) RETURNS bigint
+CREATE OR REPLACE FUNCTION cordon.revoke_tokens(subject text, purpose text DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -286,7 +286,7 @@ END $$;
 COMMENT ON FUNCTION cordon.revoke_tokens(text, text) IS
     'revokes all tokens of a subject in this scope, for one purpose or for all; returns how many were live';
 
-CREATE FUNCTION cordon.cleanup_token_batch(batch_size integer, keep interval) RETURNS bigint
+CREATE OR REPLACE FUNCTION cordon.cleanup_token_batch(batch_size integer, keep interval) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
@@ -322,7 +322,7 @@ COMMENT ON FUNCTION cordon.cleanup_token_batch(integer, interval) IS
     'family only after the others';
 
 -- With a SET clause, or as SECURITY DEFINER, it could not commit. So each name in it is qualified.
-CREATE PROCEDURE cordon.cleanup_tokens(batch_size integer DEFAULT 1000, keep interval DEFAULT '7 days')
+CREATE OR REPLACE PROCEDURE cordon.cleanup_tokens(batch_size integer DEFAULT 1000, keep interval DEFAULT '7 days')
     LANGUAGE plpgsql
     AS $$
 DECLARE

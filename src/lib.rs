@@ -12,7 +12,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/schema.sql", name = "schema", bootstrap);
 ::pgrx::extension_sql_file!("../sql/tenant.sql", name = "tenant", requires = ["schema"]);
 ::pgrx::extension_sql_file!("../sql/keyring.sql", name = "keyring", requires = ["tenant"]);
-::pgrx::extension_sql_file!("../sql/protect.sql", name = "protect", requires = ["keyring"]);
+::pgrx::extension_sql_file!("../sql/catalog.sql", name = "catalog", requires = ["keyring"]);
+::pgrx::extension_sql_file!("../sql/protect.sql", name = "protect", requires = ["catalog"]);
 ::pgrx::extension_sql_file!("../sql/guard.sql", name = "guard", requires = ["protect"]);
 ::pgrx::extension_sql_file!("../sql/foreign_keys.sql", name = "foreign_keys", requires = ["guard"]);
 ::pgrx::extension_sql_file!("../sql/attack.sql", name = "attack", requires = ["foreign_keys"]);
@@ -22,7 +23,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/tokens.sql", name = "tokens", requires = ["encrypted_types"]);
 ::pgrx::extension_sql_file!("../sql/token_store.sql", name = "token_store", requires = ["tokens", "protect"]);
 ::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["token_store"]);
-::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["audit"]);
+::pgrx::extension_sql_file!("../sql/constants.sql", name = "constants", requires = ["audit"]);
+::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["constants"]);
 ::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend
@@ -30,9 +32,16 @@ mod surface;
 #[allow(non_snake_case, reason = "the name that PostgreSQL calls")]
 #[::pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::error::hide_backtraces();
     pg::settings::define();
     pg::tenant_setting::define();
-    pg::literals::install_hook(surface::encrypted_types::INPUT_FUNCTIONS);
+    pg::sealed_types::know(surface::encrypted_types::SEALED_TYPES, surface::tokens::token_hash_in);
+    pg::convert::know(surface::conversion::convert_on_write);
+    pg::presence::install_callback();
+    pg::literals::install_hook();
+    pg::plans::install_hooks();
+    pg::definitions::install_hooks();
+    pg::text_form::install_hook();
     pg::tenant::install_hook();
     pg::transaction::install_callback();
     pg::log::install_hook();

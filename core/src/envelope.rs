@@ -55,6 +55,12 @@ impl Kind {
         matches!(self, Self::TenantEq | Self::SharedEq)
     }
 
+    /// Whether values are sealed for the database, and not for one tenant.
+    #[must_use]
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::Shared | Self::SharedEq)
+    }
+
     /// Bytes that a sealed value has beyond its plaintext.
     #[must_use]
     pub const fn overhead(self) -> usize {

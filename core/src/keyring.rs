@@ -16,7 +16,7 @@ use crate::{Error, RootKey, Timestamp};
 pub type KeyId = u32;
 
 /// What a root key is for. One key serves one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Purpose {

@@ -9,7 +9,7 @@ const MASK: u8 = b'?';
 /// How a text is to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// The setting `standard_conforming_strings`: whether a backslash in `'…'` is an ordinary character.
+    /// The setting `standard_conforming_strings`: whether a backslash in `'...'` is an ordinary character.
     pub standard_conforming_strings: bool,
 }
 
@@ -39,9 +39,7 @@ impl Masking<'_> {
                 Some(len) => self.keep(len),
                 None => self.replace(None),
             },
-            b'-' if rest.get(1) == Some(&b'-') => {
-                self.replace(Some(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len())));
-            }
+            b'-' if rest.get(1) == Some(&b'-') => self.replace(Some(line_comment_len(rest))),
             b'/' if rest.get(1) == Some(&b'*') => self.replace(comment_len(rest)),
             b'$' => match dollar_tag_len(rest) {
                 Some(tag_len) => self.replace(dollar_quoted_len(rest, tag_len)),
@@ -51,13 +49,16 @@ impl Masking<'_> {
                 }
             },
             b'0'..=b'9' => self.replace(Some(number_len(rest))),
+            b'.' if rest.get(1).is_some_and(u8::is_ascii_digit) => self.replace(Some(number_len(rest))),
             byte if is_identifier_start(byte) => {
                 let len = rest.iter().take_while(|byte| is_identifier_part(**byte)).count();
-                let has_escapes = len == 1 && byte.eq_ignore_ascii_case(&b'e') && rest.get(1) == Some(&b'\'');
-                self.keep(len);
-                if has_escapes {
-                    let rest = &self.text[self.read..];
-                    self.replace(string_len(rest, true));
+                match (len, byte.to_ascii_lowercase(), &rest[len..]) {
+                    // E'...' has escapes whatever the setting; bits and hexadecimal digits have none.
+                    (1, b'e', [b'\'', ..]) => self.keep_and_replace(len, true),
+                    (1, b'b' | b'x', [b'\'', ..]) => self.keep_and_replace(len, false),
+                    // U&'...' has them by a character of its own, and is an error with the setting off.
+                    (1, b'u', [b'&', b'\'', ..]) => self.keep_and_replace(len + 1, !rules.standard_conforming_strings),
+                    _ => self.keep(len),
                 }
             }
             _ => self.keep(1),
@@ -70,6 +71,12 @@ impl Masking<'_> {
         self.written += len;
     }
 
+    /// Keeps what a string begins with, and replaces the string.
+    fn keep_and_replace(&mut self, len: usize, has_escapes: bool) {
+        self.keep(len);
+        self.replace(string_len(&self.text[self.read..], has_escapes));
+    }
+
     /// Replaces so many bytes, or all that are left.
     fn replace(&mut self, len: Option<usize>) {
         self.text[self.written] = MASK;
@@ -78,9 +85,33 @@ impl Masking<'_> {
     }
 }
 
-/// Length of the string that `rest` begins with, or None when it does not end.
+/// Length of the string that `rest` begins with, or None when it does not end. It goes on behind white space with a line's
+/// end, by the same rules: `E'a'` and `'b\' c'` on the next line are one string.
 fn string_len(rest: &[u8], has_escapes: bool) -> Option<usize> {
-    quoted_len(rest, b'\'', has_escapes)
+    let mut len = quoted_len(rest, b'\'', has_escapes)?;
+    while let Some(gap) = continuation_len(&rest[len..]) {
+        len += gap + quoted_len(&rest[len + gap..], b'\'', has_escapes)?;
+    }
+    Some(len)
+}
+
+/// Length of the white space between the parts of a string (`quotecontinue`), in which comments are white space too, but only
+/// from the first line's end on.
+fn continuation_len(rest: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    let mut has_newline = false;
+    loop {
+        match rest.get(at)? {
+            b'\'' => return has_newline.then_some(at),
+            b'\n' | b'\r' => {
+                has_newline = true;
+                at += 1;
+            }
+            byte if is_space(*byte) => at += 1,
+            b'-' if rest.get(at + 1) == Some(&b'-') => at += line_comment_len(&rest[at..]),
+            _ => return None,
+        }
+    }
 }
 
 fn quoted_len(rest: &[u8], quote: u8, has_escapes: bool) -> Option<usize> {
@@ -97,6 +128,11 @@ fn quoted_len(rest: &[u8], quote: u8, has_escapes: bool) -> Option<usize> {
         }
     }
     None
+}
+
+/// To the end of the line, which is no part of it.
+fn line_comment_len(rest: &[u8]) -> usize {
+    rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len())
 }
 
 /// Comments may be nested.
@@ -129,6 +165,7 @@ fn number_len(rest: &[u8]) -> usize {
     let mut len = 0;
     while let Some(byte) = rest.get(len) {
         let is_sign = matches!(byte, b'+' | b'-')
+            && len > 0
             && matches!(rest[len - 1], b'e' | b'E')
             && rest.get(len + 1).is_some_and(u8::is_ascii_digit);
         if !(is_identifier_part(*byte) || *byte == b'.' || is_sign) {
@@ -137,6 +174,11 @@ fn number_len(rest: &[u8]) -> usize {
         len += 1;
     }
     len
+}
+
+/// `space` of scan.l. The vertical tab became one with PostgreSQL 16; where it is none the text is an error, or another token.
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 const fn is_identifier_start(byte: u8) -> bool {

@@ -24,7 +24,7 @@ fn every_kind_of_literal_is_masked_and_the_rest_is_kept() {
         (r"SELECT 'a\', b, 'secret'", "SELECT ?, b, ?"),
         ("SELECT U&'secret', B'101', X'1f', n'secret'", "SELECT U&?, B?, X?, n?"),
         ("SELECT $$secret$$, $t$se$$cret$t$, $1, a$b$c", "SELECT ?, ?, $1, a$b$c"),
-        ("SELECT 1.5e-7, 0xff, 1_000, .5, t1.c2, -3", "SELECT ?, ?, ?, .?, t1.c2, -?"),
+        ("SELECT 1.5e-7, 0xff, 1_000, .5, t1.c2, -3", "SELECT ?, ?, ?, ?, t1.c2, -?"),
         ("SELECT 1 -- secret\nFROM t /* secret /* nested */ secret */ WHERE a=-1", "SELECT ? ?\nFROM t ? WHERE a=-?"),
         ("SELECT a->>'k', b#>'{x}', c[2], d::varchar(10)", "SELECT a->>?, b#>?, c[?], d::varchar(?)"),
         ("parameters: $1 = 'it''s', $2 = NULL, $3 = 'cut off...'", "parameters: $1 = ?, $2 = NULL, $3 = ?"),

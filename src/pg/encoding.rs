@@ -4,13 +4,13 @@ use core::{ffi::c_int, slice};
 use std::sync::OnceLock;
 
 use pgrx::{
-    PgTryBuilder,
+    PgSqlErrorCode, PgTryBuilder,
     pg_sys::{self, pg_enc},
 };
 
 use super::{
     error::Failure,
-    varlena::{MakeOutput, Output},
+    varlena::{MakeOutput, Output, Plaintext, erase},
 };
 
 /// The database's encoding, of which a process has one.
@@ -75,7 +75,7 @@ pub fn from_utf8(
         return Ok(output);
     }
     // A C string, for the conversion reads one.
-    let mut utf8 = Output::cstring(utf8_len)?;
+    let mut utf8 = Plaintext::new(Output::cstring(utf8_len)?);
     fill(utf8.bytes())?;
     let text = &*utf8.bytes();
     let converted = convert(text, pg_sys::pg_any_to_server, Failure::NotRepresentable)?;
@@ -102,19 +102,29 @@ pub fn check_utf8_from_client(bytes: &[u8]) -> Result<bool, Failure> {
     }
 }
 
-/// The outcome of a conversion.
+/// The outcome of a conversion: a text, so it is erased when it is dropped.
 enum Converted {
     /// There was nothing to do.
     Same,
-    /// In memory that PostgreSQL allocated.
-    New(&'static [u8]),
+    /// In memory that PostgreSQL allocated for it, which lives until its memory context is reset, after the call.
+    New { start: *mut u8, len: usize },
 }
 
 impl Converted {
-    const fn bytes_of<'a>(&self, original: &'a [u8]) -> &'a [u8] {
+    const fn bytes_of<'a>(&'a self, original: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Same => original,
-            Self::New(bytes) => bytes,
+            // SAFETY: so many bytes, which only self refers to.
+            Self::New { start, len } => unsafe { slice::from_raw_parts(*start, *len) },
+        }
+    }
+}
+
+impl Drop for Converted {
+    fn drop(&mut self) {
+        if let Self::New { start, len } = self {
+            // SAFETY: as above.
+            unsafe { erase(*start, *len) };
         }
     }
 }
@@ -129,15 +139,17 @@ fn convert(
     let Ok(len) = c_int::try_from(text.len()) else { return Err(Failure::Core(cordon_core::Error::TooLong)) };
     let start = text.as_ptr().cast();
     // SAFETY: `start` and `len` are those of a slice. The conversion returns its argument or a new C string.
+    // What else goes wrong, as cancellation or memory that runs out, says so itself.
     let converted = PgTryBuilder::new(|| Some(unsafe { conversion(start, len, pg_enc::PG_UTF8 as c_int) }))
-        .catch_others(|_| None)
+        .catch_when(PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, |_| None)
+        .catch_when(PgSqlErrorCode::ERRCODE_UNTRANSLATABLE_CHARACTER, |_| None)
         .execute();
     match converted {
         None => Err(failure),
         Some(same) if same.cast_const() == start => Ok(Converted::Same),
-        // SAFETY: a new C string, which lives until its memory context is reset, after the call.
-        Some(new) => Ok(Converted::New(unsafe {
-            slice::from_raw_parts(new.cast::<u8>(), core::ffi::CStr::from_ptr(new).to_bytes().len())
-        })),
+        // SAFETY: a new C string.
+        Some(new) => {
+            Ok(Converted::New { start: new.cast(), len: unsafe { core::ffi::CStr::from_ptr(new) }.count_bytes() })
+        }
     }
 }

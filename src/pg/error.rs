@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use cordon_core::{Error, keyring::ChangeFault, keyring_file::FileFault};
 use pgrx::{
     PgLogLevel, PgSqlErrorCode,
-    pg_sys::{self, panic::ErrorReport},
+    pg_sys::{self, Oid, panic::ErrorReport},
 };
 
-use super::tenant_setting;
+use super::{log, tenant_setting};
 
 /// What verbose error reports show as the function.
 const FUNCTION: &str = "pg_cordon";
@@ -39,6 +39,44 @@ pub enum Failure {
     NotSuperuser(&'static str),
     /// Not a table, or somebody else's.
     NotOwner(String),
+    /// No relation has that oid.
+    NoTable,
+    /// A table whose access method does not say what is needed of it.
+    AccessMethod(String),
+    /// A column is not of the type that it is taken for.
+    OtherType(String),
+    /// A column that is not there, or holds no sealed values.
+    NotSealed { table: String, column: String },
+    /// A column that cannot hold tenants.
+    NotTenantColumn,
+    /// A value in a range, whose order its search tag decides, was to be sealed under another search key.
+    InRange,
+    /// A column by whose search tags rows are kept apart was to be sealed under another search key.
+    KeyOfSearchTags(String),
+    /// No more rows are wanted; not for anybody to see.
+    Enough,
+    /// A fault of the library's own.
+    Internal,
+    /// The keyring file cannot be read, and that of before may be outdated.
+    StaleKeyring,
+    /// A value in its stored form, from somebody who may not bring one in.
+    StoredFormRefused,
+    /// A constant of a sealed type in a definition of that kind.
+    ConstantInDefinition(&'static str),
+    /// A check that seals, opens, or compares with text.
+    CheckOnSealed,
+    /// Statistics on what is in a sealed value.
+    StatisticsOnSealed,
+    /// A default of a new column, in a table with rows.
+    DefaultForOldRows,
+    /// A literal of a sealed type in the body of an SQL function, where it would outlive its statement.
+    LiteralInFunction,
+    /// A function of an earlier release's SQL.
+    Retired,
+    /// Not a statement that can be run in place of somebody else.
+    NotAStatement,
+    /// The role that is to attack is a superuser, whom nothing holds.
+    SuperuserRole,
     /// A standby does not change the keyring.
     Standby,
     /// Not the name of a purpose.
@@ -102,10 +140,21 @@ impl Failure {
 
     /// Writes the error to the server log, for a fault that is survived; `consequence` says how.
     pub fn log(self, consequence: &'static str) {
-        let report = self.report();
-        let message = report.detail().unwrap_or(report.message()).trim_end_matches('.').to_string();
+        let message = match self {
+            Self::NoKeyring(NoKeyring::File { path, fault }) => format!("keyring file \"{path}\": {fault}"),
+            failure => {
+                let report = failure.report();
+                report.detail().unwrap_or(report.message()).trim_end_matches('.').to_string()
+            }
+        };
         ErrorReport::new(PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR, format!("{message}; {consequence}"), FUNCTION)
             .report(PgLogLevel::LOG);
+    }
+
+    /// Writes a text to the server log that nobody else is to see.
+    pub fn log_text(&self, text: &str) {
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("pg_cordon: {text}"), FUNCTION)
+            .report(PgLogLevel::LOG_SERVER_ONLY);
     }
 
     /// Raises the error. Rust's destructors run.
@@ -126,7 +175,7 @@ impl Failure {
             Self::NoTenant => {
                 let setting = tenant_setting::name().to_string_lossy();
                 let hint = format!(
-                    "In the transaction, run SELECT cordon.set_tenant('…') or SET LOCAL {setting} = '…' first."
+                    "In the transaction, run SELECT cordon.set_tenant('...') or SET LOCAL {setting} = '...' first."
                 );
                 return ErrorReport::new(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "no tenant is set", FUNCTION)
                     .set_hint(hint);
@@ -135,7 +184,7 @@ impl Failure {
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "the tenant was set by an earlier transaction on this connection".into(),
                 Some("With cordon.tenant_scope = transaction, each transaction sets its own.".into()),
-                "Begin each transaction with SELECT cordon.set_tenant('…').",
+                "Begin each transaction with SELECT cordon.set_tenant('...').",
             ),
             Self::TenantChanged => (
                 Code::ERRCODE_CANT_CHANGE_RUNTIME_PARAM,
@@ -158,14 +207,14 @@ impl Failure {
             Self::NoKeyring(NoKeyring::File { path, fault: FileFault::Missing }) => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "there is no keyring".into(),
-                Some(format!("There is no file \"{path}\".")),
+                Some(about_file(format!("There is no file \"{path}\"."), "There is no keyring file.".into())),
                 "As a superuser, run SELECT cordon.create_keyring(); or put the keyring of the database's other servers \
                  there.",
             ),
             Self::NoKeyring(NoKeyring::File { path, fault }) => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "there is no usable keyring".into(),
-                Some(format!("Keyring file \"{path}\": {fault}.")),
+                Some(about_file(format!("Keyring file \"{path}\": {fault}."), format!("The keyring file: {fault}."))),
                 file_hint(&fault),
             ),
             Self::NoKeyring(NoKeyring::Command) => (
@@ -204,6 +253,120 @@ impl Failure {
                 format!("must be owner of table {table}"),
                 None,
                 "Call it for a table, as its owner or as a superuser.",
+            ),
+            Self::NoTable => (
+                Code::ERRCODE_UNDEFINED_TABLE,
+                "the table does not exist".into(),
+                None,
+                "Name a table: it may have been dropped meanwhile.",
+            ),
+            Self::AccessMethod(table) => (
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("the access method of table \"{table}\" does not support this"),
+                None,
+                "Use a table of the access method heap.",
+            ),
+            Self::OtherType(column) => (
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("column \"{column}\" is not of the type that it was"),
+                Some("Its values are not read as what they are not.".into()),
+                "Give the column its former name and type back. If it is being converted, drop the trigger zzz_cordon_... of \
+                 the table and begin again.",
+            ),
+            Self::NotSealed { table, column } => (
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("\"{table}\" has no encrypted column \"{column}\""),
+                None,
+                "SELECT * FROM cordon.sealed_columns() shows them.",
+            ),
+            Self::NotTenantColumn => (
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "the tenant column is not of a type that holds tenants".into(),
+                None,
+                "Name a column of type smallint, integer, bigint, uuid, text or varchar, or of a domain over one.",
+            ),
+            Self::InRange => (
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "a sealed value in a range cannot be sealed anew".into(),
+                Some("The order of its bounds is that of their search tags.".into()),
+                "Keep the key enabled, or make the column anew with the bounds in columns of their own.",
+            ),
+            Self::KeyOfSearchTags(column) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("values of column \"{column}\" cannot be sealed under another search key in place"),
+                Some("The column is a partition key, or part of a deferrable unique key, by its search tags.".into()),
+                "Keep the former search key enabled; or make the unique key NOT DEFERRABLE, or copy the rows into a new \
+                 partitioned table. See docs/ROTATION.md.",
+            ),
+            Self::Enough | Self::Internal => (
+                Code::ERRCODE_INTERNAL_ERROR,
+                "internal error in pg_cordon".into(),
+                None,
+                "The server log says more. Please report it: see SECURITY.md.",
+            ),
+            Self::StaleKeyring => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "values are not sealed, because the keyring file cannot be read".into(),
+                Some(
+                    "Its keys may have been rotated or disabled since it was last read. Values are still opened."
+                        .into(),
+                ),
+                "Correct the keyring file: the server log says what is wrong with it. No reload is needed.",
+            ),
+            Self::StoredFormRefused => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "permission denied to store a sealed value as it is".into(),
+                Some("Whoever may do that can read what a dump holds.".into()),
+                "Restore as a superuser or a role with BYPASSRLS; or, as a superuser, run ALTER ROLE ... SET \
+                 cordon.text_form = restore for the role that restores, not for the application's. See docs/RESTORE.md.",
+            ),
+            Self::ConstantInDefinition(what) => (
+                Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+                format!("a constant of an encrypted type in a {what}"),
+                Some("It would stay as it is sealed now: for this session's tenant, under the key of today.".into()),
+                "Write a cast that runs with the statement, where one is allowed: 'x'::text::encrypted_text.",
+            ),
+            Self::CheckOnSealed => (
+                Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+                "a check that opens, seals or compares an encrypted value with text".into(),
+                Some("It could not be restored from a dump, where values are not opened.".into()),
+                "Check the value in a BEFORE trigger.",
+            ),
+            Self::StatisticsOnSealed => (
+                Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+                "statistics on the plaintext of an encrypted value".into(),
+                Some("They would hold plaintext.".into()),
+                "Leave the expression out.",
+            ),
+            Self::DefaultForOldRows => (
+                Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+                "a new encrypted column has a default, and the table has rows".into(),
+                Some("All of them would get one value, sealed for this session's tenant.".into()),
+                "Add the column without a default and NOT NULL, fill it for each tenant, then set both.",
+            ),
+            Self::LiteralInFunction => (
+                Code::ERRCODE_INVALID_OBJECT_DEFINITION,
+                "a literal of an encrypted type in the body of an SQL function that is used in a definition".into(),
+                Some("It would stay as it is sealed now, for this session's tenant.".into()),
+                "Write a cast that runs with the function: 'x'::text::encrypted_text.",
+            ),
+            Self::Retired => (
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "the extension in this database is of an earlier version than the library".into(),
+                None,
+                "Run ALTER EXTENSION pg_cordon UPDATE.",
+            ),
+            Self::NotAStatement => (
+                Code::ERRCODE_SYNTAX_ERROR,
+                "not a statement that can be run here".into(),
+                None,
+                "Give one statement that does not begin or end a transaction.",
+            ),
+            Self::SuperuserRole => (
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the application's role is a superuser".into(),
+                Some("Neither row security nor any privilege applies to it, so there is nothing to prove.".into()),
+                "Let the application log in as a role that is neither superuser nor BYPASSRLS.",
             ),
             Self::Standby => (
                 Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,
@@ -251,19 +414,19 @@ impl Failure {
                 Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
                 "the function belongs to the triggers of cordon.encrypt_column and cordon.decrypt_column".into(),
                 None,
-                "CALL cordon.encrypt_column(…) makes the trigger.",
+                "CALL cordon.encrypt_column(...) makes the trigger.",
             ),
             Self::NoColumn(name) => (
                 Code::ERRCODE_UNDEFINED_COLUMN,
-                format!("there is no column \"{name}\", which is being converted"),
+                format!("there is no column \"{name}\""),
                 None,
-                "Give the column its name back, or drop the trigger zzz_cordon_… of the table and begin again.",
+                "If it was being converted, give it its name back, or drop the trigger zzz_cordon_... of the table and begin again.",
             ),
             Self::NotConversion => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "the column is not being converted".into(),
                 None,
-                "SELECT * FROM cordon.conversions shows the columns that are; CALL cordon.encrypt_column(…) begins.",
+                "SELECT * FROM cordon.conversions shows the columns that are; CALL cordon.encrypt_column(...) begins.",
             ),
             Self::NoImportKey(purpose) => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -275,13 +438,43 @@ impl Failure {
                 Code::ERRCODE_DATATYPE_MISMATCH,
                 "an encrypted value is assigned to a column of another type".into(),
                 None,
-                "Write it with an explicit cast if the plaintext is to be stored: (…)::text.",
+                "Write it with an explicit cast if the plaintext is to be stored: (...)::text.",
             ),
         };
         let report = ErrorReport::new(code, message, FUNCTION).set_hint(hint);
         match detail {
             Some(detail) => report.set_detail(detail),
             None => report,
+        }
+    }
+}
+
+/// Where the keyring is, is for the server log, and for roles that may read the setting.
+fn about_file(with_path: String, without: String) -> String {
+    // SAFETY: lookups in the system catalogs, where there is a transaction.
+    let may_know = unsafe {
+        pg_sys::IsTransactionState()
+            && pg_sys::has_privs_of_role(pg_sys::GetUserId(), Oid::from(pg_sys::ROLE_PG_READ_ALL_SETTINGS))
+    };
+    if may_know {
+        return with_path;
+    }
+    log::say_to_the_log(&with_path);
+    without
+}
+
+/// Has backtraces left out of errors, whatever RUST_BACKTRACE says: they name what is inside, to clients. The standard library
+/// remembers what it is told at first.
+pub fn hide_backtraces() {
+    const NAME: &str = "RUST_LIB_BACKTRACE";
+    let before = std::env::var_os(NAME);
+    // SAFETY: no other thread runs. The environment is as before afterwards.
+    unsafe {
+        std::env::set_var(NAME, "0");
+        let _ = std::backtrace::Backtrace::capture();
+        match before {
+            Some(value) => std::env::set_var(NAME, value),
+            None => std::env::remove_var(NAME),
         }
     }
 }
@@ -319,11 +512,11 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
         ),
         Error::DisabledKey(_) => (
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "As a superuser, run SELECT cordon.enable_key(…) to read what was sealed under it.",
+            "As a superuser, run SELECT cordon.enable_key(...) to read what was sealed under it.",
         ),
         Error::NoPrimaryKey(_) => (
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "As a superuser, run SELECT cordon.rotate_key(…) for that purpose.",
+            "As a superuser, run SELECT cordon.rotate_key(...) for that purpose.",
         ),
         Error::UnknownVersion(_) => (
             Code::ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -349,7 +542,7 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
         ),
         Error::NotTokenHash => (
             Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
-            "A column of type token_hash holds hashes only. Hash the token: cordon.hash_token(…).",
+            "A column of type token_hash holds hashes only. Hash the token: cordon.hash_token(...).",
         ),
         Error::EmptyToken => (
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -360,7 +553,7 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
             "At most 32 letters, digits and underscores of ASCII; the underscore after it is added.",
         ),
         Error::NotGenerated => {
-            (Code::ERRCODE_INVALID_PARAMETER_VALUE, "cordon.token_checksum_ok(…) tells such tokens from others.")
+            (Code::ERRCODE_INVALID_PARAMETER_VALUE, "cordon.token_checksum_ok(...) tells such tokens from others.")
         }
         Error::NotSha256 => (
             Code::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -388,7 +581,7 @@ fn change_code(fault: ChangeFault) -> (PgSqlErrorCode, &'static str) {
         ChangeFault::UnknownKey(_) => (Code::ERRCODE_UNDEFINED_OBJECT, "SELECT * FROM cordon.keyring shows the keys."),
         ChangeFault::Primary(_) => (
             Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "Run SELECT cordon.rotate_key(…) for its purpose first, so that another key is primary.",
+            "Run SELECT cordon.rotate_key(...) for its purpose first, so that another key is primary.",
         ),
         ChangeFault::ImportOnly(_) => {
             (Code::ERRCODE_INVALID_PARAMETER_VALUE, "Add the application's own keys to the keyring file.")
@@ -419,7 +612,8 @@ fn file_hint(fault: &FileFault) -> &'static str {
         FileFault::Busy => "Run the statement again.",
         FileFault::Io(_) => "Check that the server may write to the directory and that the disk is not full.",
         _ => {
-            "Correct the file or restore it from its backup, and reload the server. The keyring last read stays in use."
+            "Correct the file or restore it from its backup, and reload the server. Until then sessions that have read a \
+             keyring open values, and seal none."
         }
     }
 }

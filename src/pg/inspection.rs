@@ -1,13 +1,13 @@
-//! What a query holds that the library has to know of, found in one walk when it has been parsed.
+//! What a query or a definition holds that the library has to know of, found in one walk.
 
 use core::ffi::{CStr, c_void};
 
-use pgrx::{
-    pg_guard,
-    pg_sys::{self, NodeTag, Oid, Query},
-};
+use pgrx::pg_sys::{self, CoercionForm, Node, NodeTag, Oid};
 
-use super::sealed_types::holds_sealed;
+use super::{
+    sealed_types::{holds_sealed, sealed_kind},
+    trees::{guarded, walk},
+};
 
 /// What was found.
 #[derive(Default)]
@@ -17,61 +17,122 @@ pub struct Findings {
     /// An expression that turns text into a sealed value or a hash, or the other way: the text of the query or its
     /// parameters may be secret.
     pub has_secret: bool,
+    /// An expression that seals, opens, or compares a sealed value with text.
+    pub has_conversion: bool,
+    /// A value that was sealed for a tenant when it was parsed.
+    pub has_tenant_constant: bool,
+    /// A value that was sealed for the database when it was parsed.
+    pub has_shared_constant: bool,
+    /// A sealed value that becomes one of another type by its text form, without a cast that says so.
+    pub has_implicit_plaintext: bool,
 }
 
-/// Looks through a query and its subqueries.
+impl Findings {
+    /// Whether there is a constant of a sealed type.
+    pub const fn has_constant(&self) -> bool {
+        self.has_tenant_constant || self.has_shared_constant
+    }
+}
+
+/// Looks through an expression, a list of them, or a query with its subqueries.
 ///
 /// # Safety
-/// `query` must be a parsed query, or null.
-pub unsafe fn inspect(query: *mut Query) -> Findings {
+/// `node` must be one, or null.
+pub unsafe fn inspect(node: *mut Node) -> Findings {
     let mut findings = Findings::default();
-    if !query.is_null() {
+    if !node.is_null() {
         // SAFETY: by this function's contract; the context is what `visit` takes.
-        unsafe { pg_sys::query_tree_walker(query, Some(visit), (&raw mut findings).cast(), 0) };
+        unsafe { visit(node, (&raw mut findings).cast()) };
     }
     findings
 }
 
+/// Owns nothing: see [`super::trees`].
+///
 /// # Safety
 /// `node` must be null or an expression, a list of them, or a query; `context` a [`Findings`].
-#[pg_guard]
-unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+unsafe extern "C-unwind" fn visit(node: *mut Node, context: *mut c_void) -> bool {
     if node.is_null() {
         return false;
     }
     // SAFETY: by this function's contract; the tag of a node tells its type.
     unsafe {
-        let findings = &mut *context.cast::<Findings>();
-        match (*node).type_ {
-            NodeTag::T_Query => return pg_sys::query_tree_walker(node.cast(), Some(visit), context, 0),
-            NodeTag::T_Const => findings.has_secret |= holds_sealed((*node.cast::<pg_sys::Const>()).consttype),
-            NodeTag::T_Param => findings.has_secret |= holds_sealed((*node.cast::<pg_sys::Param>()).paramtype),
-            NodeTag::T_CoerceViaIO => {
-                findings.has_secret |= holds_sealed((*node.cast::<pg_sys::CoerceViaIO>()).resulttype);
-            }
-            NodeTag::T_FuncExpr => {
-                let call = &*node.cast::<pg_sys::FuncExpr>();
-                findings.has_secret |= is_of_an_extension(call.funcid)
-                    && (holds_sealed(call.funcresulttype) || takes_a_secret(call.funcid));
-            }
+        let object = match (*node).type_ {
+            NodeTag::T_Const => (*node.cast::<pg_sys::Const>()).consttype,
+            NodeTag::T_Param => (*node.cast::<pg_sys::Param>()).paramtype,
+            NodeTag::T_FuncExpr => (*node.cast::<pg_sys::FuncExpr>()).funcid,
             NodeTag::T_OpExpr | NodeTag::T_DistinctExpr | NodeTag::T_NullIfExpr => {
-                let operator = (*node.cast::<pg_sys::OpExpr>()).opno;
-                findings.has_secret |= is_of_an_extension(operator) && compares_sealed(operator);
+                (*node.cast::<pg_sys::OpExpr>()).opno
             }
-            NodeTag::T_ScalarArrayOpExpr => {
-                let operator = (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno;
-                findings.has_array_comparison |= is_of_an_extension(operator);
-                findings.has_secret |= is_of_an_extension(operator) && compares_sealed(operator);
-            }
-            _ => {}
+            NodeTag::T_ScalarArrayOpExpr => (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno,
+            // From or to a type of ours; which of the two, and whether it is one, the look says.
+            NodeTag::T_CoerceViaIO => Oid::from(u32::MAX),
+            _ => Oid::INVALID,
+        };
+        // Most are PostgreSQL's own.
+        if object.to_u32() >= pg_sys::FirstNormalObjectId {
+            guarded(|| look(node, &mut *context.cast::<Findings>()));
         }
-        pg_sys::expression_tree_walker(node, Some(visit), context)
+        walk(node, visit, context)
     }
 }
 
-/// Not one of initdb's: most are.
-fn is_of_an_extension(object: Oid) -> bool {
-    object.to_u32() >= pg_sys::FirstNormalObjectId
+/// # Safety
+/// `node` must be a node of an expression.
+unsafe fn look(node: *mut Node, findings: &mut Findings) {
+    // SAFETY: by this function's contract; the tag of a node tells its type.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_Const => {
+                let constant = &*node.cast::<pg_sys::Const>();
+                if holds_sealed(constant.consttype) {
+                    findings.has_secret = true;
+                    let is_shared = sealed_kind(constant.consttype).is_some_and(|(kind, _)| kind.is_shared());
+                    findings.has_shared_constant |= !constant.constisnull && is_shared;
+                    findings.has_tenant_constant |= !constant.constisnull && !is_shared;
+                }
+            }
+            NodeTag::T_Param => findings.has_secret |= holds_sealed((*node.cast::<pg_sys::Param>()).paramtype),
+            NodeTag::T_CoerceViaIO => {
+                let cast = &*node.cast::<pg_sys::CoerceViaIO>();
+                let opens = holds_sealed(pg_sys::exprType(cast.arg.cast()));
+                let seals = holds_sealed(cast.resulttype);
+                findings.has_secret |= seals;
+                findings.has_conversion |= opens || seals;
+                findings.has_implicit_plaintext |= opens && cast.coerceformat == CoercionForm::COERCE_IMPLICIT_CAST;
+            }
+            NodeTag::T_FuncExpr => {
+                let call = &*node.cast::<pg_sys::FuncExpr>();
+                findings.has_secret |= holds_sealed(call.funcresulttype) || takes_a_secret(call.funcid);
+                findings.has_conversion |= converts(call.funcid);
+            }
+            NodeTag::T_ScalarArrayOpExpr => {
+                let operator = (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno;
+                findings.has_array_comparison = true;
+                findings.has_secret |= compares_sealed(operator);
+                findings.has_conversion |= converts(pg_sys::get_opcode(operator));
+            }
+            _ => {
+                let operator = (*node.cast::<pg_sys::OpExpr>()).opno;
+                findings.has_secret |= compares_sealed(operator);
+                findings.has_conversion |= converts(pg_sys::get_opcode(operator));
+            }
+        }
+    }
+}
+
+/// The name of a function of this extension's, or None for another's.
+fn name_of_ours<'a>(function: Oid) -> Option<&'a [u8]> {
+    // SAFETY: lookups in the system catalogs, of a function that a parsed query refers to; NULL or C strings in memory that
+    // lives as long as the statement.
+    unsafe {
+        let schema = pg_sys::get_namespace_name(pg_sys::get_func_namespace(function));
+        if schema.is_null() || ![&b"cordon"[..], b"cordon_internal"].contains(&CStr::from_ptr(schema).to_bytes()) {
+            return None;
+        }
+        let name = pg_sys::get_func_name(function);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_bytes())
+    }
 }
 
 /// Whether it is a function of this extension's that takes plaintext or a token as text.
@@ -93,15 +154,26 @@ fn takes_a_secret(function: Oid) -> bool {
         b"rotate_token",
         b"revoke_token",
     ];
-    // SAFETY: lookups in the system catalogs, of a function that a parsed query refers to.
-    unsafe {
-        let schema = pg_sys::get_namespace_name(pg_sys::get_func_namespace(function));
-        if schema.is_null() || CStr::from_ptr(schema).to_bytes() != b"cordon" {
-            return false;
-        }
-        let name = pg_sys::get_func_name(function);
-        !name.is_null() && NAMES.contains(&CStr::from_ptr(name).to_bytes())
+    name_of_ours(function).is_some_and(|name| NAMES.contains(&name))
+}
+
+/// Whether a function of this extension's makes a sealed value, opens one, or compares one with text.
+fn converts(function: Oid) -> bool {
+    if function.to_u32() < pg_sys::FirstNormalObjectId || name_of_ours(function).is_none() {
+        return false;
     }
+    let (mut arguments, mut count) = (core::ptr::null_mut(), 0);
+    // SAFETY: a lookup in the system catalogs, which makes a copy of so many types.
+    let (result, arguments) = unsafe {
+        let result = pg_sys::get_func_signature(function, &raw mut arguments, &raw mut count);
+        let count = usize::try_from(count).unwrap_or_default();
+        let arguments = if count == 0 { &[][..] } else { core::slice::from_raw_parts(arguments, count) };
+        (result, arguments)
+    };
+    let (takes_sealed, takes_text) =
+        (arguments.iter().any(|oid| holds_sealed(*oid)), arguments.contains(&pg_sys::TEXTOID));
+    holds_sealed(result)
+        || takes_sealed && (takes_text || [pg_sys::TEXTOID, pg_sys::BYTEAOID, pg_sys::CSTRINGOID].contains(&result))
 }
 
 /// Whether an operator has a sealed value on a side.

@@ -33,11 +33,35 @@ pub struct Loaded {
     /// The reload of the server's configuration after which it was read.
     as_of: TimestampTz,
     from_command: bool,
+    /// When the last attempt failed to read a newer one, by the statement; None when it did not. What was rotated away or
+    /// disabled meanwhile is not known then.
+    failed_at: Option<TimestampTz>,
 }
 
 impl Loaded {
     pub const fn none() -> Self {
-        Self { ring: None, as_of: 0, from_command: false }
+        Self { ring: None, as_of: 0, from_command: false, failed_at: None }
+    }
+
+    fn of(ring: Keyring, as_of: TimestampTz) -> Self {
+        Self { ring: Some(ring), as_of, from_command: false, failed_at: None }
+    }
+
+    /// As [`Self::current`], for keys that new values are made with: never by a ring that may be outdated. Once a statement
+    /// it is tried again whether the file can be read.
+    ///
+    /// # Errors
+    /// [`Failure::NoKeyring`], [`Failure::StaleKeyring`].
+    pub fn newest(&mut self, changed: impl FnMut()) -> Result<&Keyring, Failure> {
+        let mut changed = changed;
+        self.current(&mut changed)?;
+        if self.failed_at.is_some_and(|failed_at| failed_at != statement_start()) {
+            self.read(self.as_of, &mut changed)?;
+        }
+        match (&self.ring, self.failed_at) {
+            (Some(ring), None) => Ok(ring),
+            _ => Err(Failure::StaleKeyring),
+        }
     }
 
     /// The keyring, read at the first use and again after each reload of the server's configuration. `changed` is called
@@ -68,7 +92,7 @@ impl Loaded {
     /// Takes a keyring that this session has just written.
     pub fn replace(&mut self, ring: Keyring) {
         // SAFETY: as in `current`.
-        *self = Self { ring: Some(ring), as_of: unsafe { pg_sys::PgReloadTime }, from_command: false };
+        *self = Self::of(ring, unsafe { pg_sys::PgReloadTime });
     }
 
     fn read(&mut self, reload: TimestampTz, changed: impl FnOnce()) -> Result<(), Failure> {
@@ -78,7 +102,7 @@ impl Loaded {
         }
         let failure = match read_source() {
             Ok(ring) => {
-                *self = Self { ring: Some(ring), as_of: reload, from_command: false };
+                *self = Self::of(ring, reload);
                 changed();
                 return Ok(());
             }
@@ -89,7 +113,10 @@ impl Loaded {
         }
         // Until the next reload: not again for every value.
         self.as_of = reload;
-        Failure::NoKeyring(failure).log("the keyring last read stays in use");
+        if self.failed_at.is_none() {
+            Failure::NoKeyring(failure).log("values are opened with the keyring last read, and none are sealed");
+        }
+        self.failed_at = Some(statement_start());
         Ok(())
     }
 }
@@ -104,16 +131,16 @@ pub fn load_at_preload() {
     let command = settings::keyring_command();
     let loaded = if command.is_empty() {
         match read_source() {
-            Ok(ring) => Loaded { ring: Some(ring), as_of: 0, from_command: false },
+            Ok(ring) => Loaded::of(ring, 0),
             // Before create_keyring, as on every new server.
             Err(NoKeyring::File { fault: FileFault::Missing, .. }) => return,
             Err(failure) => {
-                return Failure::NoKeyring(failure).log("values cannot be sealed or opened until it is mended");
+                return Failure::NoKeyring(failure).log("values cannot be sealed or opened until it is corrected");
             }
         }
     } else {
         match run(command) {
-            Ok(ring) => Loaded { ring: Some(ring), as_of: 0, from_command: true },
+            Ok(ring) => Loaded { from_command: true, ..Loaded::of(ring, 0) },
             Err(reason) => {
                 return ErrorReport::new(
                     PgSqlErrorCode::ERRCODE_CONFIG_FILE_ERROR,
@@ -225,6 +252,11 @@ fn run(command: &CStr) -> Result<Keyring, String> {
         Some(Err(fault)) => Err(fault.to_string()),
         None => Err("its output could not be read".into()),
     }
+}
+
+fn statement_start() -> TimestampTz {
+    // SAFETY: reads a variable of this process.
+    unsafe { pg_sys::GetCurrentStatementStartTimestamp() }
 }
 
 fn server_user() -> u32 {

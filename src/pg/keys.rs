@@ -138,7 +138,7 @@ impl Keys {
 fn find<'a>(keyring: &'a mut Loaded, derived: &mut Derived, root: Root) -> Result<&'a Key, Failure> {
     KEYS_WERE_USED.store(true, Ordering::Relaxed);
     match root {
-        Root::Primary(purpose) => Ok(keyring.current(|| derived.erase())?.primary(purpose)?),
+        Root::Primary(purpose) => Ok(keyring.newest(|| derived.erase())?.primary(purpose)?),
         Root::Named(id, purpose) => {
             let usable = keyring.current(|| derived.erase())?.usable(id, purpose);
             if usable.err() == Some(Error::UnknownKey(id)) {

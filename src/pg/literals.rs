@@ -5,27 +5,26 @@
 //! constant is turned back into its text and a cast, right after parsing: `'x'::text::encrypted_text`.
 
 use core::{
-    ffi::{CStr, c_int, c_void},
+    ffi::{CStr, c_void},
     ptr,
 };
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pgrx::{
-    PgBox, pg_guard,
+    PgBox,
     pg_sys::{self, CoercionContext, CoercionForm, CoercionPathType, Const, Datum, NodeTag, Oid, Query},
 };
 
-#[cfg(feature = "pg15")]
-use pg_sys::{expression_tree_mutator, query_tree_mutator};
-#[cfg(not(feature = "pg15"))]
-use pg_sys::{expression_tree_mutator_impl as expression_tree_mutator, query_tree_mutator_impl as query_tree_mutator};
-
 use super::{
-    array_comparison, assignments, inspection, log,
-    sealed_types::{self, InputFunction, holds_sealed},
+    array_comparison,
+    error::Failure,
+    inspection::inspect,
+    log, plans,
+    presence::is_present,
+    sealed_types::holds_sealed,
+    text_form,
+    trees::{self, guarded},
 };
-
-type Mutator = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> *mut pg_sys::Node;
 
 /// Set by the input functions until the transaction ends. While it is not, no constant of a sealed type can have been
 /// parsed, and statements pass without a look. A statement that has been looked at does not clear it, for it may be one
@@ -34,9 +33,8 @@ static INPUT_WAS_CALLED: AtomicBool = AtomicBool::new(false);
 
 static mut PREVIOUS_HOOK: pg_sys::post_parse_analyze_hook_type = None;
 
-/// Installs the hook. Called once a process, with the input functions of the sealed types.
-pub fn install_hook(input_functions: &'static [InputFunction]) {
-    sealed_types::know(input_functions);
+/// Installs the hook. Called once a process.
+pub fn install_hook() {
     // SAFETY: while the library loads nothing else runs.
     unsafe {
         PREVIOUS_HOOK = pg_sys::post_parse_analyze_hook;
@@ -44,9 +42,22 @@ pub fn install_hook(input_functions: &'static [InputFunction]) {
     }
 }
 
+/// How often the input functions were called in this process.
+static INPUTS: AtomicU64 = AtomicU64::new(0);
+
 /// Notes that a value was read from text, perhaps from a literal.
-pub fn note_input() {
+///
+/// # Errors
+/// Those of [`plans::note_input`].
+pub fn note_input() -> Result<(), Failure> {
     INPUT_WAS_CALLED.store(true, Ordering::Relaxed);
+    INPUTS.fetch_add(1, Ordering::Relaxed);
+    plans::note_input()
+}
+
+/// How often values were read from text in this process: more than before a statement, and it has perhaps a literal.
+pub fn inputs() -> u64 {
+    INPUTS.load(Ordering::Relaxed)
 }
 
 /// Called when a transaction ends.
@@ -54,6 +65,8 @@ pub fn forget_input() {
     INPUT_WAS_CALLED.store(false, Ordering::Relaxed);
 }
 
+/// Owns nothing: see [`super::trees`].
+///
 /// # Safety
 /// Called by PostgreSQL as a `post_parse_analyze_hook`.
 unsafe extern "C-unwind" fn post_parse_analyze(
@@ -61,70 +74,101 @@ unsafe extern "C-unwind" fn post_parse_analyze(
     query: *mut Query,
     jumble: *mut pg_sys::JumbleState,
 ) {
-    // SAFETY: PostgreSQL passes the query it has just parsed. The next hook is called outside of the guard, which would
-    // strip the context of its errors, and with nothing left to drop.
+    // SAFETY: PostgreSQL passes the query it has just parsed. A utility statement without a query in it passes without a look
+    // at the catalog, for it may end a transaction that has failed.
     unsafe {
-        pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
-            let found = inspection::inspect(held_query(query));
-            if found.has_secret {
-                log::note_secret();
-            }
-            if INPUT_WAS_CALLED.load(Ordering::Relaxed) || found.has_array_comparison {
-                rewrite(query);
-            }
-            if let Err(failure) = assignments::check(query) {
-                failure.raise();
-            }
-        });
+        let held = Held::of(query);
+        if !held.is_empty() && is_present() {
+            look(&held);
+        }
         if let Some(next) = PREVIOUS_HOOK {
             next(state, query, jumble);
         }
     }
 }
 
-/// The query itself, or the one that a utility statement holds.
-///
 /// # Safety
-/// `query` must be a parsed query.
-unsafe fn held_query(query: *mut Query) -> *mut Query {
-    // SAFETY: the tag of a node tells its type; a utility statement that holds a query holds it parsed.
-    unsafe {
-        if (*query).commandType != pg_sys::CmdType::CMD_UTILITY {
-            return query;
-        }
-        let statement = (*query).utilityStmt;
-        match (*statement).type_ {
-            NodeTag::T_ExplainStmt => held_query((*statement.cast::<pg_sys::ExplainStmt>()).query.cast()),
-            NodeTag::T_CreateTableAsStmt => held_query((*statement.cast::<pg_sys::CreateTableAsStmt>()).query.cast()),
-            NodeTag::T_DeclareCursorStmt => held_query((*statement.cast::<pg_sys::DeclareCursorStmt>()).query.cast()),
-            _ => ptr::null_mut(),
-        }
-    }
-}
-
-/// Rewrites the constants and array comparisons of a query in place.
-///
-/// # Safety
-/// `query` must be a parsed query that has not been rewritten or planned.
-unsafe fn rewrite(query: *mut Query) {
+/// The nodes must have just been parsed.
+unsafe fn look(held: &Held) {
     // SAFETY: by this function's contract.
     unsafe {
-        let held = held_query(query);
-        if !held.is_null() {
-            query_tree_mutator(held, as_callback(mutate), ptr::null_mut(), pg_sys::QTW_DONT_COPY_QUERY as c_int);
-        } else if (*(*query).utilityStmt).type_ == NodeTag::T_CallStmt {
-            let call = (*query).utilityStmt.cast::<pg_sys::CallStmt>();
-            (*call).funcexpr = mutate((*call).funcexpr.cast(), ptr::null_mut()).cast();
-            (*call).outargs = mutate((*call).outargs.cast(), ptr::null_mut()).cast();
+        for node in held.nodes() {
+            let found = inspect(node);
+            if found.has_secret {
+                guarded(log::note_secret);
+            }
+            // A dump's view that does so is restored, and fails when it is used: see `plans`.
+            if found.has_implicit_plaintext && !guarded(text_form::is_restoring) {
+                guarded(|| Failure::ImplicitPlaintext.raise());
+            }
+            if (INPUT_WAS_CALLED.load(Ordering::Relaxed) || found.has_array_comparison)
+                && (*node).type_ == NodeTag::T_Query
+            {
+                trees::mutate_in_place(node.cast(), mutate, ptr::null_mut());
+            }
+        }
+        if let Some(call) = held.call.as_mut()
+            && INPUT_WAS_CALLED.load(Ordering::Relaxed)
+        {
+            call.funcexpr = mutate(call.funcexpr.cast(), ptr::null_mut()).cast();
+            call.outargs = mutate(call.outargs.cast(), ptr::null_mut()).cast();
         }
     }
 }
 
-/// A copy of an expression with its constants rewritten.
+/// What a statement holds that is planned: the query itself, or that of a utility statement.
+struct Held {
+    query: *mut pg_sys::Node,
+    /// The copy of its query that a materialized view is refreshed by, which the parser makes before anybody sees it.
+    view_query: *mut pg_sys::Node,
+    call: *mut pg_sys::CallStmt,
+}
+
+impl Held {
+    const NOTHING: Self = Self { query: ptr::null_mut(), view_query: ptr::null_mut(), call: ptr::null_mut() };
+
+    /// # Safety
+    /// `query` must be a parsed query.
+    unsafe fn of(query: *mut Query) -> Self {
+        // SAFETY: the tag of a node tells its type; a utility statement that holds a query holds it parsed.
+        unsafe {
+            if (*query).commandType != pg_sys::CmdType::CMD_UTILITY {
+                return Self { query: query.cast(), ..Self::NOTHING };
+            }
+            let statement = (*query).utilityStmt;
+            match (*statement).type_ {
+                NodeTag::T_ExplainStmt => Self::of((*statement.cast::<pg_sys::ExplainStmt>()).query.cast()),
+                NodeTag::T_CreateTableAsStmt => {
+                    let statement = &*statement.cast::<pg_sys::CreateTableAsStmt>();
+                    let view_query = (*statement.into).viewQuery.cast::<pg_sys::Node>();
+                    Self { view_query, ..Self::of(statement.query.cast()) }
+                }
+                NodeTag::T_DeclareCursorStmt => Self::of((*statement.cast::<pg_sys::DeclareCursorStmt>()).query.cast()),
+                NodeTag::T_CallStmt => Self { call: statement.cast(), ..Self::NOTHING },
+                _ => Self::NOTHING,
+            }
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.query.is_null() && self.call.is_null()
+    }
+
+    /// The expressions and queries.
+    ///
+    /// # Safety
+    /// The statement must still be there.
+    unsafe fn nodes(&self) -> impl Iterator<Item = *mut pg_sys::Node> {
+        // SAFETY: by this function's contract.
+        let arguments = unsafe { self.call.as_ref() }.map_or(ptr::null_mut(), |call| call.funcexpr.cast());
+        [self.query, self.view_query, arguments].into_iter().filter(|node: &*mut pg_sys::Node| !node.is_null())
+    }
+}
+
+/// A copy of an expression with its constants rewritten. Owns nothing: see [`super::trees`].
 ///
 /// # Safety
 /// `node` must be null or an expression, a list of them, or a query.
-#[pg_guard]
 unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void) -> *mut pg_sys::Node {
     if node.is_null() {
         return node;
@@ -132,14 +176,15 @@ unsafe extern "C-unwind" fn mutate(node: *mut pg_sys::Node, context: *mut c_void
     // SAFETY: by this function's contract.
     unsafe {
         match (*node).type_ {
-            NodeTag::T_Const if is_sealed_constant(node.cast()) => run_time_cast(node.cast()),
-            NodeTag::T_Query => query_tree_mutator(node.cast(), as_callback(mutate), context, 0).cast(),
+            NodeTag::T_Const if (*node.cast::<Const>()).consttype.to_u32() >= pg_sys::FirstNormalObjectId => {
+                guarded(|| if is_sealed_constant(node.cast()) { run_time_cast(node.cast()) } else { node })
+            }
             NodeTag::T_ScalarArrayOpExpr => {
-                let copy = expression_tree_mutator(node, as_callback(mutate), context);
-                array_comparison::unify(copy.cast());
+                let copy = trees::mutate(node, mutate, context);
+                guarded(|| array_comparison::unify(copy.cast()));
                 copy
             }
-            _ => expression_tree_mutator(node, as_callback(mutate), context),
+            _ => trees::mutate(node, mutate, context),
         }
     }
 }
@@ -203,16 +248,4 @@ unsafe fn run_time_cast(constant: *mut Const) -> *mut pg_sys::Node {
         cast.location = (*constant).location;
         cast.into_pg().cast()
     }
-}
-
-/// PostgreSQL 15 declares the callback without its arguments.
-#[cfg(feature = "pg15")]
-fn as_callback(mutator: Mutator) -> Option<unsafe extern "C-unwind" fn() -> *mut pg_sys::Node> {
-    // SAFETY: a function pointer; PostgreSQL calls it with the two arguments that it takes.
-    Some(unsafe { core::mem::transmute::<Mutator, unsafe extern "C-unwind" fn() -> *mut pg_sys::Node>(mutator) })
-}
-
-#[cfg(not(feature = "pg15"))]
-fn as_callback(mutator: Mutator) -> Option<Mutator> {
-    Some(mutator)
 }

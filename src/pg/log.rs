@@ -18,7 +18,10 @@ use pgrx::{
     pg_sys::{self, ErrorData, TimestampTz},
 };
 
-use super::settings::{self, RedactLog};
+use super::{
+    sealed_types::{holds_sealed, is_token_hash},
+    settings::{self, RedactLog},
+};
 
 /// When the statement began that was the last one to handle a secret. PostgreSQL takes the time anew for each message of
 /// a client, so it tells whether that statement is still the present one. Never at first, which is not 0: that is the time
@@ -53,11 +56,38 @@ pub fn note_secret() {
     }
 }
 
+/// Whether values of a type are secrets, or what is taken for one is perhaps a secret.
+pub fn is_secret(type_oid: pg_sys::Oid) -> bool {
+    holds_sealed(type_oid) || is_token_hash(type_oid)
+}
+
+/// Tells the processes that help with a query whether it handles a secret: they have its text, and know nothing else of it. By
+/// a setting, which PostgreSQL hands over. To be called before they are started.
+pub fn tell_workers() {
+    let (is_told, is_due) = (settings::leader_has_secret(), has_secret());
+    if is_told != is_due {
+        settings::set_leader_has_secret(is_due);
+    }
+}
+
+/// Has the server log show a text as the detail of the error that is about to be raised, whose own detail tells less.
+pub fn say_to_the_log(detail: &str) {
+    // SAFETY: only this process's one thread writes the buffer, and the hook reads it.
+    let buffer = unsafe { &mut *(&raw mut KEYRING_DETAIL) };
+    let len = detail.len().min(buffer.len() - 1);
+    buffer[..len].copy_from_slice(&detail.as_bytes()[..len]);
+    buffer[len] = 0;
+}
+
+/// What the log says of the keyring that clients are not told: where it is.
+static mut KEYRING_DETAIL: [u8; 1 << 10] = [0; 1 << 10];
+
 /// Whether the present statement has handled a secret, or one of the same text has lately: a prepared statement is parsed,
 /// bound and executed by messages of the client that count as statements of their own, of which only some may see the
 /// literal in its text.
 fn has_secret() -> bool {
-    SECRET_SINCE.load(Ordering::Relaxed) == statement_start()
+    (is_parallel_worker() && settings::leader_has_secret())
+        || SECRET_SINCE.load(Ordering::Relaxed) == statement_start()
         || digest_of_statement().is_some_and(|(slot, digest)| slot.load(Ordering::Relaxed) == digest)
 }
 
@@ -87,12 +117,14 @@ unsafe extern "C-unwind" fn emit_log(entry: *mut ErrorData) {
 /// `entry` must be one that PostgreSQL is about to write.
 unsafe fn redact(entry: &mut ErrorData) {
     let is_redacted = match settings::redact_log() {
-        RedactLog::Off => return,
+        // SAFETY: as below.
+        RedactLog::Off => return unsafe { tell_of_the_keyring(entry) },
         RedactLog::Touched => has_secret(),
         RedactLog::All => true,
     };
     // SAFETY: the entry's texts are C strings in its own memory.
     unsafe {
+        tell_of_the_keyring(entry);
         redact_other_sessions(entry);
         if !is_redacted {
             return;
@@ -103,6 +135,20 @@ unsafe fn redact(entry: &mut ErrorData) {
             redact_statement(entry);
         } else {
             redact_error(entry);
+        }
+    }
+}
+
+/// # Safety
+/// As [`redact`].
+unsafe fn tell_of_the_keyring(entry: &mut ErrorData) {
+    // SAFETY: by this function's contract; the buffer ends with a zero.
+    unsafe {
+        let Some(detail) = text(entry.detail) else { return };
+        let is_ours = detail.starts_with(b"The keyring file: ") || *detail == *b"There is no keyring file.";
+        let whole: *mut [u8; _] = &raw mut KEYRING_DETAIL;
+        if is_ours && entry.elevel >= PgLogLevel::ERROR as c_int && (*whole)[0] != 0 {
+            entry.detail_log = whole.cast();
         }
     }
 }
@@ -144,24 +190,30 @@ unsafe fn redact_statement(entry: &mut ErrorData) {
                 let plan = &mut message[plan + b"plan:\n".len()..];
                 // In its other formats quotes mean other things.
                 if plan.starts_with(b"Query Text: ") && !plan.starts_with(b"Query Text: \"") {
-                    mask_in_place(plan);
+                    mask_in_place(plan, rules());
                 } else {
                     leave_out(plan);
                 }
             } else if let Some(statement) = statement_in(message) {
-                mask_in_place(statement);
+                mask_in_place(statement, rules());
+            } else if let Some(start) = quoted_statement_in(message) {
+                // In the middle, as CSV, with parameters behind it: what is secret in there nobody can tell.
+                leave_out(&mut message[start..]);
             }
         }
-        // Parameters; the statement that EXECUTE refers to; the trees of debug_print_parse, which are no SQL.
+        // Parameters, in which a quote is doubled and a backslash is one, whatever the setting; the statement that EXECUTE
+        // refers to; the trees of debug_print_parse, which are no SQL.
         if let Some(detail) = text(entry.detail) {
             if text(entry.message_id.cast_mut()).is_some_and(|id| *id == *b"%s:") {
                 leave_out(detail);
+            } else if find(detail, b"$1 = ").is_some() {
+                mask_in_place(detail, Rules { standard_conforming_strings: true });
             } else {
-                mask_in_place(detail);
+                mask_in_place(detail, rules());
             }
         }
         if let Some(detail) = text(entry.detail_log) {
-            mask_in_place(detail);
+            mask_in_place(detail, rules());
         }
         if !entry.hide_stmt {
             mask_statement();
@@ -185,7 +237,7 @@ unsafe fn redact_other_sessions(entry: &mut ErrorData) {
             && entry.elevel < PgLogLevel::WARNING as c_int
             && (detail.starts_with(CRASH) || is_postmaster())
         {
-            mask_in_place(detail);
+            mask_in_place(detail, rules());
         }
     }
 }
@@ -204,6 +256,30 @@ fn statement_in(message: &mut [u8]) -> Option<&mut [u8]> {
     let is_it = !statement.is_empty() && message[start..] == *statement;
     is_it.then(|| &mut message[start..])
 }
+
+/// Where the statement begins that other extensions put into the middle of their messages, as pgaudit does: after its seventh
+/// comma, whichever statement it is; of others the present statement, in which a quote may be doubled.
+fn quoted_statement_in(message: &[u8]) -> Option<usize> {
+    if message.starts_with(b"AUDIT: ") {
+        return message.iter().enumerate().filter(|(_, byte)| **byte == b',').nth(6).map(|(at, _)| at + 1);
+    }
+    // SAFETY: NULL or the statement that this process executes.
+    let statement = unsafe { text(present_statement()) }?;
+    let begins = |at: usize| {
+        let mut rest = message[at..].iter().peekable();
+        statement.iter().take(SAME).all(|byte| {
+            let is_same = rest.next() == Some(byte);
+            if *byte == b'"' {
+                rest.next_if_eq(&&b'"');
+            }
+            is_same
+        })
+    };
+    (!statement.is_empty()).then(|| (0..message.len()).find(|at| begins(*at)))?
+}
+
+/// So many bytes of a statement are not there by chance.
+const SAME: usize = 24;
 
 /// The statement that this process executes, as the client sent it, or NULL.
 fn present_statement() -> *mut c_char {
@@ -240,8 +316,8 @@ unsafe fn mask_statement() {
 }
 
 /// Masks a text and ends it where it ends then.
-fn mask_in_place(text: &mut [u8]) {
-    let len = mask(text, rules());
+fn mask_in_place(text: &mut [u8], rules: Rules) {
+    let len = mask(text, rules);
     if let Some(end) = text.get_mut(len) {
         *end = 0;
     }
@@ -288,6 +364,11 @@ const DEADLOCK_DETECTED: c_int = {
 /// check options (44). The class is the first two characters, six bits each.
 const fn tells_a_row(sqlstate: c_int) -> bool {
     matches!(sqlstate & 0xfff, 0o0302 | 0o0404)
+}
+
+fn is_parallel_worker() -> bool {
+    // SAFETY: a plain variable of this process.
+    unsafe { pg_sys::ParallelWorkerNumber >= 0 }
 }
 
 fn is_postmaster() -> bool {

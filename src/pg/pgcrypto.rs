@@ -13,7 +13,7 @@ use pgrx::{
 use super::{
     error::Failure,
     keys::with_keys,
-    varlena::{Output, Varlena},
+    varlena::{Output, Plaintext, Varlena, erase},
 };
 
 /// Calls `f` with the text in a message of OpenPGP, which is armored when `is_text`. The passphrases of the keyring are
@@ -28,17 +28,28 @@ pub fn with_text<T>(message: Datum, is_text: bool, f: impl FnOnce(&[u8]) -> Resu
         Ok::<_, Failure>(keys.keyring()?.usable_for(Purpose::Pgcrypto).map(|key| key.material.clone()).collect())
     })?;
     for passphrase in passphrases {
-        let mut copy = Output::varlena(passphrase.expose().len())?;
+        let mut copy = Plaintext::new(Output::varlena(passphrase.expose().len())?);
         copy.bytes().copy_from_slice(passphrase.expose());
         let text = attempt(c"pgp_sym_decrypt_text", [message, copy.datum()]);
-        copy.bytes().fill(0);
+        drop(copy);
         if let Some(text) = text {
-            // SAFETY: the function returns a text, which lives until its memory context is reset.
-            let text = unsafe { Varlena::detoast(text) };
-            return f(text.as_bytes());
+            // SAFETY: the function returns a text of its own, which lives until its memory context is reset.
+            let text = Decrypted(unsafe { Varlena::detoast(text) });
+            return f(text.0.as_bytes());
         }
     }
     Err(Error::NoKeyOpens(Purpose::Pgcrypto).into())
+}
+
+/// What pgcrypto made, which is erased when it is dropped.
+struct Decrypted<'a>(Varlena<'a>);
+
+impl Drop for Decrypted<'_> {
+    fn drop(&mut self) {
+        let text = self.0.as_bytes();
+        // SAFETY: memory that pgcrypto allocated for this text, which nobody else refers to.
+        unsafe { erase(text.as_ptr().cast_mut(), text.len()) };
+    }
 }
 
 /// Whether the library can be loaded: an error of PostgreSQL's when not.

@@ -2,27 +2,13 @@
 
 use core::ffi::{CStr, c_int};
 
-use pgrx::pg_sys::{self, Datum, Oid};
+use pgrx::pg_sys::{self, Datum, submodules::ffi::pg_guard_ffi_boundary};
 
-use super::{error::Failure, fmgr::Args};
-
-/// A column of the trigger's table.
-#[derive(Clone, Copy)]
-pub struct Column {
-    /// Counted from 1.
-    pub number: c_int,
-    /// Its type; of a domain, the type under it.
-    pub base_type: Oid,
-    /// The modifier of that type, as the length of a varchar.
-    pub modifier: i32,
-    by_value: bool,
-    len: i16,
-}
+use super::{error::Failure, fmgr::Args, table::column::storage};
 
 /// The row that a trigger was fired for.
 pub struct RowTrigger {
     trigger: *mut pg_sys::Trigger,
-    table: Oid,
     columns: pg_sys::TupleDesc,
     new: pg_sys::HeapTuple,
     old: Option<pg_sys::HeapTuple>,
@@ -50,36 +36,19 @@ impl RowTrigger {
             }
             let (old, new) =
                 if is_update { (Some(data.tg_trigtuple), data.tg_newtuple) } else { (None, data.tg_trigtuple) };
-            let table = &*data.tg_relation;
-            Ok(Self { trigger: data.tg_trigger, table: table.rd_id, columns: table.rd_att, new, old })
+            Ok(Self { trigger: data.tg_trigger, columns: (*data.tg_relation).rd_att, new, old })
         }
     }
 
     /// The arguments of the trigger's definition.
     pub fn arguments(&self) -> Vec<&CStr> {
         // SAFETY: the trigger's definition, which lives as long as the call.
-        unsafe {
-            let count = usize::try_from((*self.trigger).tgnargs).unwrap_or_default();
-            (0..count).map(|at| CStr::from_ptr(*(*self.trigger).tgargs.add(at))).collect()
-        }
+        unsafe { arguments(self.trigger) }
     }
 
-    /// The column of that name.
-    ///
-    /// # Errors
-    /// [`Failure::NoColumn`].
-    pub fn column(&self, name: &CStr) -> Result<Column, Failure> {
-        // SAFETY: the table's columns, which live as long as the call; a lookup in the system catalogs.
-        unsafe {
-            let mut column = Column::find(self.columns, name)?;
-            if column.modifier == -1 {
-                let (mut declared, mut collation) = (Oid::INVALID, Oid::INVALID);
-                let number = column.number as pg_sys::AttrNumber;
-                let modifier = &raw mut column.modifier;
-                pg_sys::get_atttypetypmodcoll(self.table, number, &raw mut declared, modifier, &raw mut collation);
-            }
-            Ok(column)
-        }
+    /// The columns of the trigger's table.
+    pub const fn columns(&self) -> pg_sys::TupleDesc {
+        self.columns
     }
 
     /// Whether the row was there before.
@@ -88,19 +57,23 @@ impl RowTrigger {
     }
 
     /// The row's value as it is to be stored, or None for NULL.
-    pub fn value(&self, column: Column) -> Option<Datum> {
-        // SAFETY: a column of the row.
+    pub fn value(&self, column: pg_sys::AttrNumber) -> Option<Datum> {
+        // SAFETY: a row of the table.
         unsafe { value(self.new, self.columns, column) }
     }
 
     /// Whether an update has changed a value, byte for byte.
-    pub fn is_changed(&self, column: Column) -> bool {
+    pub fn is_changed(&self, column: pg_sys::AttrNumber) -> bool {
         let Some(old) = self.old else { return true };
-        // SAFETY: a column of both rows, of one type.
+        // SAFETY: both are rows of the table, so their values have the width that its column says. What
+        // `datum_image_eq` compares it fetches first, which can fail: hence pgrx's guard.
         unsafe {
             match (value(old, self.columns, column), value(self.new, self.columns, column)) {
                 (None, None) => false,
-                (Some(old), Some(new)) => !datum_image_eq(old, new, column.by_value, c_int::from(column.len)),
+                (Some(old), Some(new)) => {
+                    let (by_value, len) = storage(self.columns, column);
+                    !pg_guard_ffi_boundary(|| datum_image_eq(old, new, by_value, len.into()))
+                }
                 _ => true,
             }
         }
@@ -111,16 +84,14 @@ impl RowTrigger {
         Datum::from(self.new)
     }
 
-    /// No row: neither inserted nor updated.
-    pub const fn skipped() -> Datum {
-        Datum::null()
-    }
-
     /// The row with another value in a column.
-    pub fn with(&self, column: Column, value: Option<Datum>) -> Datum {
-        let (mut number, mut is_null) = (column.number, value.is_none());
+    ///
+    /// # Safety
+    /// `value` must be of the column's type.
+    pub unsafe fn with(&self, column: pg_sys::AttrNumber, value: Option<Datum>) -> Datum {
+        let (mut number, mut is_null) = (column.into(), value.is_none());
         let mut value = value.unwrap_or(Datum::null());
-        // SAFETY: one column, and a value of its type.
+        // SAFETY: one column, and by this function's contract a value of its type.
         Datum::from(unsafe {
             pg_sys::heap_modify_tuple_by_cols(
                 self.new,
@@ -134,32 +105,24 @@ impl RowTrigger {
     }
 }
 
-impl Column {
-    /// # Safety
-    /// `columns` must be a table's or a query's.
-    pub unsafe fn find(columns: pg_sys::TupleDesc, name: &CStr) -> Result<Self, Failure> {
-        // SAFETY: by this function's contract; of a column that is not there the number is not positive.
-        unsafe {
-            let number = pg_sys::SPI_fnumber(columns, name.as_ptr());
-            if number <= 0 {
-                return Err(Failure::NoColumn(name.to_string_lossy().into_owned()));
-            }
-            let mut modifier = -1;
-            let attribute = pg_sys::SPI_gettypeid(columns, number);
-            let base_type = pg_sys::getBaseTypeAndTypmod(attribute, &raw mut modifier);
-            let (mut len, mut by_value) = (0, false);
-            pg_sys::get_typlenbyval(base_type, &raw mut len, &raw mut by_value);
-            Ok(Self { number, base_type, modifier, by_value, len })
-        }
+/// The arguments of a trigger's definition.
+///
+/// # Safety
+/// `trigger` must live as long as the result.
+pub unsafe fn arguments<'a>(trigger: *const pg_sys::Trigger) -> Vec<&'a CStr> {
+    // SAFETY: by this function's contract; so many C strings.
+    unsafe {
+        let count = usize::try_from((*trigger).tgnargs).unwrap_or_default();
+        (0..count).map(|at| CStr::from_ptr(*(*trigger).tgargs.add(at))).collect()
     }
 }
 
 /// # Safety
-/// The column must be one of the row's.
-unsafe fn value(row: pg_sys::HeapTuple, columns: pg_sys::TupleDesc, column: Column) -> Option<Datum> {
+/// `row` must be of these columns.
+unsafe fn value(row: pg_sys::HeapTuple, columns: pg_sys::TupleDesc, column: pg_sys::AttrNumber) -> Option<Datum> {
     let mut is_null = false;
     // SAFETY: by this function's contract.
-    let value = unsafe { pg_sys::SPI_getbinval(row, columns, column.number, &raw mut is_null) };
+    let value = unsafe { pg_sys::SPI_getbinval(row, columns, column.into(), &raw mut is_null) };
     (!is_null).then_some(value)
 }
 

@@ -6,7 +6,7 @@ use super::{
     encoding,
     error::Failure,
     keys::{Root, with_keys},
-    varlena::{MakeOutput, Output},
+    varlena::{MakeOutput, Output, Plaintext},
 };
 
 /// Seals a text in the database's encoding, as a varlena.
@@ -53,8 +53,8 @@ pub fn verify(kind: Kind, scope: Scope<'_>, sealed: &[u8]) -> Result<(), Failure
     if envelope.kind() != kind {
         return Err(Error::Corrupted.into());
     }
-    let mut plaintext = Output::varlena(envelope.plaintext_len())?;
-    let outcome = with_keys(|keys| {
+    let mut plaintext = Plaintext::new(Output::varlena(envelope.plaintext_len())?);
+    with_keys(|keys| {
         envelope.open(keys.subkey(Root::Named(envelope.key_id(), Purpose::Encryption), scope)?, plaintext.bytes())?;
         if let Some(search_tag) = envelope.search_tag() {
             let key = keys.mac(Root::Named(search_tag.key_id(), Purpose::Search), scope)?;
@@ -63,7 +63,13 @@ pub fn verify(kind: Kind, scope: Scope<'_>, sealed: &[u8]) -> Result<(), Failure
             }
         }
         Ok(())
-    });
-    plaintext.bytes().fill(0);
-    outcome
+    })
+}
+
+/// Opens a sealed value for a moment.
+///
+/// # Errors
+/// As [`open`].
+pub fn plaintext(kind: Kind, scope: Scope<'_>, sealed: &[u8]) -> Result<Plaintext, Failure> {
+    open(kind, scope, sealed, Output::varlena).map(Plaintext::new)
 }

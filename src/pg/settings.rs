@@ -10,6 +10,7 @@ use pgrx::pg_sys::{self, GucContext};
 /// Values of the settings that are one of two words.
 const PLAIN: c_int = 0;
 const STORED: c_int = 1;
+const RESTORE: c_int = 2;
 const SESSION: c_int = 0;
 const TRANSACTION: c_int = 1;
 const ERROR: c_int = 0;
@@ -24,6 +25,7 @@ static mut ON_UNSET_TENANT: c_int = ERROR;
 static mut GUARD_LEVEL: c_int = WARN;
 static mut REDACT_LOG: c_int = TOUCHED;
 static mut FREEZE_TENANT: bool = false;
+static mut LEADER_HAS_SECRET: bool = false;
 static mut TENANT_SETTING: *mut c_char = ptr::null_mut();
 static mut KEYRING_FILE: *mut c_char = ptr::null_mut();
 static mut KEYRING_COMMAND: *mut c_char = ptr::null_mut();
@@ -47,7 +49,7 @@ impl Words {
     }
 }
 
-static TEXT_FORMS: Words = Words::new(&[c"plain", c"stored"]);
+static TEXT_FORMS: Words = Words::new(&[c"plain", c"stored", c"restore"]);
 static TENANT_SCOPES: Words = Words::new(&[c"session", c"transaction"]);
 static ON_UNSET: Words = Words::new(&[c"error", c"empty"]);
 static GUARD: Words = Words::new(&[c"off", c"warn", c"error"]);
@@ -87,10 +89,11 @@ pub fn define() {
             fixed_at_start,
             pg_sys::GUC_SUPERUSER_ONLY,
         );
-        // For roles that copy sealed values about without reading them (ALTER ROLE analyst SET …).
+        // For roles that copy sealed values about without reading them (ALTER ROLE analyst SET …); with restore also back, for
+        // owners who restore dumps and are no superusers.
         define_words(
             c"cordon.text_form",
-            c"How sealed values are exchanged as text: as plaintext, or as they are stored.",
+            c"How sealed values are exchanged as text: as plaintext, as they are stored, or so in both directions.",
             &raw mut TEXT_FORM,
             &TEXT_FORMS,
         );
@@ -135,8 +138,47 @@ pub fn define() {
             &raw mut REDACT_LOG,
             &REDACTION,
         );
+        // Not for users: parallel workers are given the settings of their leader.
+        pg_sys::DefineCustomBoolVariable(
+            LEADER_SETTING.as_ptr(),
+            c"Whether the query of the leading process handles a secret.".as_ptr(),
+            ptr::null(),
+            &raw mut LEADER_HAS_SECRET,
+            false,
+            GucContext::PGC_INTERNAL,
+            (pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE) as c_int,
+            None,
+            None,
+            None,
+        );
         // A misspelt cordon.* is an error from now on.
         pg_sys::MarkGUCPrefixReserved(c"cordon".as_ptr());
+    }
+}
+
+const LEADER_SETTING: &CStr = c"cordon.leader_has_secret";
+
+/// Whether the process that leads this one has a query that handles a secret; in a leader, what it has said last.
+pub fn leader_has_secret() -> bool {
+    // SAFETY: PostgreSQL writes it between calls.
+    unsafe { LEADER_HAS_SECRET }
+}
+
+/// Says so to the processes that are started from now on.
+pub fn set_leader_has_secret(has_secret: bool) {
+    let value = if has_secret { c"on" } else { c"off" };
+    // SAFETY: static strings, and a value that the setting takes.
+    unsafe {
+        pg_sys::set_config_option(
+            LEADER_SETTING.as_ptr(),
+            value.as_ptr(),
+            GucContext::PGC_INTERNAL,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SET,
+            true,
+            0,
+            false,
+        );
     }
 }
 
@@ -167,10 +209,16 @@ pub fn redact_log() -> RedactLog {
     }
 }
 
-/// Whether `cordon.text_form` is `stored`.
+/// Whether `cordon.text_form` is `stored` or `restore`.
 pub fn text_form_is_stored() -> bool {
     // SAFETY: PostgreSQL writes it between calls.
-    unsafe { TEXT_FORM == STORED }
+    unsafe { TEXT_FORM == STORED || TEXT_FORM == RESTORE }
+}
+
+/// Whether `cordon.text_form` is `restore`.
+pub fn text_form_is_restore() -> bool {
+    // SAFETY: PostgreSQL writes it between calls.
+    unsafe { TEXT_FORM == RESTORE }
 }
 
 /// `cordon.freeze_tenant`.

@@ -15,7 +15,7 @@ use core::{
 use cordon_core::TenantId;
 use pgrx::pg_sys::{self, LocalTransactionId};
 
-use super::{cell::ProcessCell, error::Failure, settings, tenant_setting};
+use super::{cell::ProcessCell, error::Failure, log, settings, tenant_setting};
 
 /// A tenant as it was set, with what readers need of it, so that they need not parse it.
 pub struct Assigned {
@@ -157,7 +157,10 @@ unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags:
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
         if (*(*query).plannedstmt).parallelModeNeeded && !is_parallel_worker() {
-            pg_sys::submodules::panic::pgrx_extern_c_guard(withdraw_unreadable);
+            pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
+                withdraw_unreadable();
+                log::tell_workers();
+            });
         }
         match NEXT_EXECUTOR_START {
             Some(next) => next(query, flags),

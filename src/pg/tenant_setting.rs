@@ -50,13 +50,13 @@ pub fn name() -> &'static CStr {
     NAME.get().map_or(c"app.team_id", CString::as_c_str)
 }
 
-/// Sets the tenant until the transaction ends, as SET LOCAL does; `None` or empty unsets it. Refusals of the value are
-/// raised as errors.
+/// Sets the tenant until the transaction ends, as SET LOCAL does; an empty one unsets it. Refusals of the value are raised as
+/// errors. In the database's encoding, as the setting is.
 ///
 /// # Errors
 /// [`Failure::NotText`] for a zero byte.
-pub fn set_local(spelling: Option<&str>) -> Result<(), Failure> {
-    let value = CString::new(spelling.unwrap_or_default()).map_err(|_| Failure::NotText)?;
+pub fn set_local(spelling: &[u8]) -> Result<(), Failure> {
+    let value = CString::new(spelling).map_err(|_| Failure::NotText)?;
     set(&value, pg_sys::GucAction::GUC_ACTION_LOCAL);
     Ok(())
 }
@@ -121,13 +121,13 @@ unsafe extern "C-unwind" fn check(
         return false;
     }
     if source == GucSource::PGC_S_TEST {
-        // ALTER ROLE … SET, ALTER DATABASE … SET and the SET clause of a function: a value that would be there before
+        // ALTER ROLE ... SET, ALTER DATABASE ... SET and the SET clause of a function: a value that would be there before
         // the application says anything. SAFETY: within a transaction, where these statements are.
         if new.is_some() && unsafe { !pg_sys::superuser() } {
             refuse(
                 PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "Only a superuser may persist a tenant.",
-                "The tenant is set per transaction, with SELECT cordon.set_tenant('…') or SET LOCAL.",
+                "The tenant is set per transaction, with SELECT cordon.set_tenant('...') or SET LOCAL.",
             );
             return false;
         }

@@ -4,7 +4,7 @@ use core::{ffi::c_void, ptr};
 
 use pgrx::pg_sys;
 
-use super::{keys, literals, tenant};
+use super::{definitions, keys, literals, plans, tenant, text_form};
 
 /// Asks to be called. Once a process.
 pub fn install_callback() {
@@ -20,6 +20,9 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
         return;
     }
     literals::forget_input();
+    plans::forget_planning();
+    definitions::forget_new();
+    text_form::forget_functions();
     tenant::thaw();
     keys::erase_stack();
 }

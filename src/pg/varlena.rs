@@ -151,6 +151,45 @@ impl Output {
     }
 }
 
+/// Plaintext on its way from one place to another, which is erased when it is dropped, also by an error.
+pub struct Plaintext(Output);
+
+impl Plaintext {
+    /// Takes a text that nobody else refers to.
+    pub const fn new(text: Output) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        self.0.bytes()
+    }
+
+    /// The value as an argument to a call.
+    pub fn datum(&self) -> Datum {
+        self.0.datum()
+    }
+}
+
+impl Drop for Plaintext {
+    fn drop(&mut self) {
+        let bytes = self.0.bytes();
+        // SAFETY: a slice. Memory contexts are reset only after destructors have run.
+        unsafe { erase(bytes.as_mut_ptr(), bytes.len()) };
+    }
+}
+
+/// Writes zeros that the compiler does not leave out.
+///
+/// # Safety
+/// So many bytes from `start` on must be there to be written.
+pub unsafe fn erase(start: *mut u8, len: usize) {
+    // SAFETY: by this function's contract.
+    unsafe { ptr::write_bytes(start, 0, len) };
+    // So that the zeros count as read.
+    core::hint::black_box(start);
+}
+
 /// `MaxAllocSize` of `utils/memutils.h`.
 const MAX_ALLOC_SIZE: usize = 0x3fff_ffff;
 

@@ -12,16 +12,16 @@ use crate::{
         error::Failure,
         fmgr::Args,
         literals, log, message,
-        sealed_types::InputFunction,
-        sealing, statistics, tenant, text_form,
+        sealed_types::{SealedType, holds_sealed, sealed_kind},
+        sealing, statistics, tenant,
+        text_form::{self, Origin},
         varlena::{MakeOutput, Output},
     },
 };
 
 /// The functions of a type: their names begin with the type's.
 macro_rules! type_functions {
-    ($type:ty: $in:ident $out:ident $recv:ident $send:ident $from_text:ident $to_text:ident $reseal:ident
-        $check:ident) => {
+    ($type:ty: $in:ident $out:ident $recv:ident $send:ident $from_text:ident $to_text:ident) => {
         c_functions! {
             $in => input::<$type>;
             $out => output::<$type>;
@@ -29,24 +29,18 @@ macro_rules! type_functions {
             $send => send::<$type>;
             $from_text => from_text::<$type>;
             $to_text => to_text::<$type>;
-            $reseal => reseal::<$type>;
-            $check => check::<$type>;
         }
     };
 }
 
 type_functions! { TenantBound: encrypted_text_in encrypted_text_out encrypted_text_recv
-encrypted_text_send encrypted_text_from_text encrypted_text_to_text
-encrypted_text_reseal encrypted_text_check }
+encrypted_text_send encrypted_text_from_text encrypted_text_to_text }
 type_functions! { Shared: shared_encrypted_text_in shared_encrypted_text_out shared_encrypted_text_recv
-shared_encrypted_text_send shared_encrypted_text_from_text shared_encrypted_text_to_text
-shared_encrypted_text_reseal shared_encrypted_text_check }
+shared_encrypted_text_send shared_encrypted_text_from_text shared_encrypted_text_to_text }
 type_functions! { TenantBoundEq: encrypted_text_eq_in encrypted_text_eq_out encrypted_text_eq_recv
-encrypted_text_eq_send encrypted_text_eq_from_text encrypted_text_eq_to_text
-encrypted_text_eq_reseal encrypted_text_eq_check }
+encrypted_text_eq_send encrypted_text_eq_from_text encrypted_text_eq_to_text }
 type_functions! { SharedEq: shared_encrypted_text_eq_in shared_encrypted_text_eq_out shared_encrypted_text_eq_recv
-shared_encrypted_text_eq_send shared_encrypted_text_eq_from_text shared_encrypted_text_eq_to_text
-shared_encrypted_text_eq_reseal shared_encrypted_text_eq_check }
+shared_encrypted_text_eq_send shared_encrypted_text_eq_from_text shared_encrypted_text_eq_to_text }
 
 c_functions! {
     encrypted_text_encrypt => encrypt_for_tenant::<TenantBound>;
@@ -83,11 +77,22 @@ c_functions! {
     sealed_statistic_in => read_statistic;
     sealed_statistic_out => print_statistic;
     sealed_statistic_send => send_statistic;
+
+    cordon_sealed_kind => sealed_base;
+    cordon_contains_sealed => contains_sealed;
+    cordon_is_shared_type => is_shared_type;
+    cordon_has_equality => has_equality;
+
+    cordon_refuse_concatenation => refuse_concatenation;
 }
 
-/// By these the literal rule knows the types.
-pub static INPUT_FUNCTIONS: &[InputFunction] =
-    &[encrypted_text_in, shared_encrypted_text_in, encrypted_text_eq_in, shared_encrypted_text_eq_in];
+/// By these everything knows the types.
+pub static SEALED_TYPES: &[SealedType] = &[
+    (encrypted_text_in, Kind::Tenant),
+    (shared_encrypted_text_in, Kind::Shared),
+    (encrypted_text_eq_in, Kind::TenantEq),
+    (shared_encrypted_text_eq_in, Kind::SharedEq),
+];
 
 /// What distinguishes one encrypted type from another.
 trait EncryptedType {
@@ -154,8 +159,8 @@ impl Comparable for Compared {
 }
 
 fn input<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    literals::note_input();
-    parse::<T>(args.cstring(0)).map(Output::into_datum)
+    literals::note_input()?;
+    parse::<T>(args.cstring(0), args.origin()).map(Output::into_datum)
 }
 
 fn output<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
@@ -163,7 +168,7 @@ fn output<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
 }
 
 fn receive<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    message::with_text(args.message(0), parse::<T>).map(Output::into_datum)
+    message::with_text(args.message(0), |text| parse::<T>(text, args.origin())).map(Output::into_datum)
 }
 
 fn send<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
@@ -171,13 +176,13 @@ fn send<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
 }
 
 fn from_text<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    parse::<T>(args.varlena(0).as_bytes()).map(Output::into_datum)
+    parse::<T>(args.varlena(0).as_bytes(), Origin::Expression).map(Output::into_datum)
 }
 
 /// The cast from text[]. PostgreSQL could do without it, by the cast of each element; but that it takes for leaky, and
 /// uses no index under row security.
 fn from_text_array<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    array::map_text(args.array(0), args.element_of_result(), parse::<T>)
+    array::map_text(args.array(0), args.element_of_result(), |text| parse::<T>(text, Origin::Expression))
 }
 
 fn to_text<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
@@ -189,7 +194,7 @@ fn to_text<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
 fn convert<From: EncryptedType, To: EncryptedType>(args: Args) -> Result<Datum, Failure> {
     log::note_secret();
     let scope = From::scope()?;
-    let mut text = sealing::open(From::KIND, scope, args.varlena(0).as_bytes(), Output::varlena)?;
+    let mut text = sealing::plaintext(From::KIND, scope, args.varlena(0).as_bytes())?;
     sealing::seal(To::KIND, scope, text.bytes()).map(Output::into_datum)
 }
 
@@ -225,48 +230,30 @@ fn decrypt_shared<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
     sealing::open(T::KIND, Scope::Shared, args.varlena(0).as_bytes(), Output::varlena).map(Output::into_datum)
 }
 
-/// `cordon.reseal(value, tenant text)`: the same text under the primary keys.
-fn reseal<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    log::note_secret();
-    if args.is_null(0) {
-        return Ok(args.null());
-    }
-    with_scope_of_row::<T, _>(&args, |scope| {
-        let mut text = sealing::open(T::KIND, scope, args.varlena(0).as_bytes(), Output::varlena)?;
-        let sealed = sealing::seal(T::KIND, scope, text.bytes());
-        text.bytes().fill(0);
-        sealed.map(Output::into_datum)
-    })
+/// `cordon_internal.sealed_kind(type oid)`: the sealed type that a type is, also as a domain; else NULL.
+fn sealed_base(args: Args) -> Result<Datum, Failure> {
+    Ok(sealed_kind(args.oid(0)).map_or_else(|| args.null(), |(_, base)| Datum::from(base)))
 }
 
-/// `cordon.check_value(value, tenant text)`: NULL when it opens, or why it does not. Without a keyring an error.
-fn check<T: EncryptedType>(args: Args) -> Result<Datum, Failure> {
-    log::note_secret();
-    if args.is_null(0) {
-        return Ok(args.null());
-    }
-    match with_scope_of_row::<T, _>(&args, |scope| sealing::verify(T::KIND, scope, args.varlena(0).as_bytes())) {
-        Ok(()) => Ok(args.null()),
-        Err(failure @ (Failure::Core(_) | Failure::Null(_) | Failure::Tenant(_))) => {
-            let report = failure.report();
-            let message = report.message().as_bytes();
-            let mut output = Output::varlena(message.len())?;
-            output.bytes().copy_from_slice(message);
-            Ok(output.into_datum())
-        }
-        Err(failure) => Err(failure),
-    }
+/// `cordon_internal.contains_sealed(type oid)`: whether values of the type are sealed or hold sealed ones.
+fn contains_sealed(args: Args) -> Result<Datum, Failure> {
+    Ok(Datum::from(holds_sealed(args.oid(0))))
 }
 
-/// Calls `f` with the tenant in the second argument, for a type that is bound to one.
-fn with_scope_of_row<T: EncryptedType, R>(
-    args: &Args,
-    f: impl FnOnce(Scope<'_>) -> Result<R, Failure>,
-) -> Result<R, Failure> {
-    match T::KIND {
-        Kind::Shared | Kind::SharedEq => f(Scope::Shared),
-        Kind::Tenant | Kind::TenantEq => f(Scope::Tenant(&explicit_tenant(args)?)),
-    }
+/// `cordon_internal.is_shared_type(type oid)`: whether values of a sealed type are sealed for the database; else NULL.
+fn is_shared_type(args: Args) -> Result<Datum, Failure> {
+    Ok(sealed_kind(args.oid(0)).map_or_else(|| args.null(), |(kind, _)| Datum::from(kind.is_shared())))
+}
+
+/// `cordon_internal.has_equality(type oid)`: whether values of a sealed type can be compared; else NULL.
+fn has_equality(args: Args) -> Result<Datum, Failure> {
+    Ok(sealed_kind(args.oid(0)).map_or_else(|| args.null(), |(kind, _)| Datum::from(kind.has_equality())))
+}
+
+/// The operators `||`, in which PostgreSQL would otherwise open the value unasked. Views of before are restored, and fail when
+/// they are used.
+fn refuse_concatenation(_: Args) -> Result<Datum, Failure> {
+    Err(Failure::ImplicitPlaintext)
 }
 
 /// `cordon.key_id(encrypted_text)` and its overloads. Needs neither key nor tenant.
@@ -306,10 +293,11 @@ fn send_statistic(args: Args) -> Result<Datum, Failure> {
 }
 
 /// A value from its text form in this session.
-fn parse<T: EncryptedType>(text: &[u8]) -> Result<Output, Failure> {
+fn parse<T: EncryptedType>(text: &[u8], origin: Origin) -> Result<Output, Failure> {
     log::note_secret();
     if text_form::is_stored() {
         let (body, len) = stored_form::body(text)?;
+        text_form::may_read_stored(origin)?;
         let mut output = Output::varlena(len)?;
         stored_form::decode(body, T::KIND, output.bytes())?;
         return Ok(output);

@@ -1,19 +1,35 @@
 //! The keyring's verbs, for superusers, and what its view shows.
 
 use cordon_core::{Key, KeyId, Keyring, Purpose, Timestamp, keyring::ChangeFault};
-use pgrx::{PgLogLevel, PgSqlErrorCode, iter::TableIterator, name, pg_extern, pg_sys::panic::ErrorReport};
-
-use crate::pg::{
-    error::{Failure, or_raise},
-    keyring,
-    keys::with_keys,
-    role::is_superuser,
+use pgrx::{
+    PgLogLevel, PgSqlErrorCode,
+    pg_sys::{Datum, panic::ErrorReport},
 };
 
+use crate::{
+    c_functions,
+    pg::{
+        error::Failure,
+        fmgr::Args,
+        keyring,
+        keys::with_keys,
+        role::is_superuser,
+        rows_out::{Cell, RowsOut, text_datum},
+    },
+};
+
+c_functions! {
+    create_keyring_wrapper => create_keyring;
+    rotate_key_wrapper => rotate_key;
+    disable_key_wrapper => disable_key;
+    enable_key_wrapper => enable_key;
+    keyring_keys_wrapper => keyring_keys;
+}
+
 /// Writes a new keyring file and returns its path. Refuses to overwrite one.
-#[pg_extern(sql = false)]
-fn create_keyring() -> String {
-    let path = or_raise(require_superuser("create a keyring").and_then(|()| keyring::create()));
+fn create_keyring(args: Args) -> Result<Datum, Failure> {
+    require_superuser("create a keyring")?;
+    let path = keyring::create()?;
     if keyring::is_in_data_directory(&path) {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
@@ -23,16 +39,16 @@ fn create_keyring() -> String {
         .set_hint("For production, move it elsewhere and name its place in cordon.keyring_file. Back it up separately.")
         .report(PgLogLevel::WARNING);
     }
-    path.display().to_string()
+    Ok(text_datum(&path.display().to_string()).unwrap_or_else(|| args.null()))
 }
 
 /// Makes a new primary key and returns its id. The former one stays enabled.
-#[pg_extern(sql = false)]
-fn rotate_key(purpose: &str) -> i64 {
-    let (purpose, id) = or_raise(require_superuser("rotate a key").and_then(|()| {
-        let purpose = Purpose::from_name(purpose).ok_or(Failure::UnknownPurpose)?;
-        Ok((purpose, keyring::update(|ring| ring.rotate(purpose, Timestamp::now()))?))
-    }));
+fn rotate_key(args: Args) -> Result<Datum, Failure> {
+    require_superuser("rotate a key")?;
+    let purpose = args.varlena(0);
+    let purpose = core::str::from_utf8(purpose.as_bytes()).ok().and_then(Purpose::from_name);
+    let purpose = purpose.ok_or(Failure::UnknownPurpose)?;
+    let id = keyring::update(|ring| ring.rotate(purpose, Timestamp::now()))?;
     if purpose == Purpose::Search {
         ErrorReport::new(
             PgSqlErrorCode::ERRCODE_WARNING,
@@ -42,49 +58,44 @@ fn rotate_key(purpose: &str) -> i64 {
         .set_hint("Look-ups miss old values and unique indexes let them in twice until they are sealed anew: see docs/EQUALITY.md.")
         .report(PgLogLevel::WARNING);
     }
-    i64::from(id)
+    Ok(Datum::from(i64::from(id)))
 }
 
 /// Stops the use of a key that is not primary.
-#[pg_extern(sql = false)]
-fn disable_key(id: i64) {
-    or_raise(change_status(id, "disable a key", Keyring::disable));
+fn disable_key(args: Args) -> Result<Datum, Failure> {
+    change_status(args, "disable a key", Keyring::disable)
 }
 
 /// Takes a disabled key into use again, to open old values.
-#[pg_extern(sql = false)]
-fn enable_key(id: i64) {
-    or_raise(change_status(id, "enable a key", Keyring::enable));
+fn enable_key(args: Args) -> Result<Datum, Failure> {
+    change_status(args, "enable a key", Keyring::enable)
 }
 
 /// The keys as the view shows them: all but their material.
-#[pg_extern(sql = false)]
-fn keyring_keys() -> TableIterator<
-    'static,
-    (
-        name!(id, i64),
-        name!(purpose, &'static str),
-        name!(status, &'static str),
-        name!(created_at, String),
-        name!(fingerprint, String),
-    ),
-> {
-    let row = |key: &Key| {
-        let created_at = key.created_at.as_str().to_owned();
-        (i64::from(key.id), key.purpose.name(), key.status.name(), created_at, key.fingerprint())
-    };
-    let rows: Vec<_> = or_raise(with_keys(|keys| keys.keyring().map(|ring| ring.keys().iter().map(row).collect())));
-    TableIterator::new(rows)
+fn keyring_keys(args: Args) -> Result<Datum, Failure> {
+    let rows = RowsOut::begin(&args);
+    let keys: Vec<Key> = with_keys(|keys| keys.keyring().map(|ring| ring.keys().to_vec()))?;
+    for key in &keys {
+        rows.push([
+            Cell::int8(key.id.into()),
+            Cell::text(key.purpose.name()),
+            Cell::text(key.status.name()),
+            Cell::text(key.created_at.as_str()),
+            Cell::text(&key.fingerprint()),
+        ]);
+    }
+    Ok(args.null())
 }
 
 fn change_status(
-    id: i64,
+    args: Args,
     verb: &'static str,
     change: fn(&mut Keyring, KeyId) -> Result<(), ChangeFault>,
-) -> Result<(), Failure> {
+) -> Result<Datum, Failure> {
     require_superuser(verb)?;
-    let id = KeyId::try_from(id).map_err(|_| Failure::NotAKeyId)?;
-    keyring::update(|ring| change(ring, id))
+    let id = KeyId::try_from(args.int8(0)).map_err(|_| Failure::NotAKeyId)?;
+    keyring::update(|ring| change(ring, id))?;
+    Ok(args.null())
 }
 
 /// The functions are revoked from PUBLIC, but a grant must not open them.

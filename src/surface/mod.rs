@@ -1,8 +1,10 @@
 //! The functions that SQL calls: a few lines each. `sql/` declares them.
 
-mod conversion;
+pub mod conversion;
 pub mod encrypted_types;
 mod keyring;
+mod owner;
+mod retired;
 mod rotation;
 mod tenant;
-mod tokens;
+pub mod tokens;

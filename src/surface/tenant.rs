@@ -1,12 +1,12 @@
 //! The current tenant.
 
-use pgrx::{pg_extern, pg_sys::Datum};
+use pgrx::pg_sys::Datum;
 
 use crate::{
     c_functions,
     pg::{
         encoding,
-        error::{Failure, or_raise},
+        error::Failure,
         fmgr::Args,
         settings,
         tenant::{self, Assigned},
@@ -16,25 +16,27 @@ use crate::{
 };
 
 c_functions! {
+    set_tenant_wrapper => set_tenant;
+    current_tenant_wrapper => current_tenant;
     tenant_int4 => int4;
     tenant_int8 => int8;
     tenant_uuid => uuid;
     tenant_text => text;
 }
 
-/// Sets the tenant until the end of the transaction and returns it; NULL and `''` unset it.
-#[pg_extern(sql = false)]
-fn set_tenant(tenant: Option<&str>) -> Option<String> {
-    or_raise(tenant_setting::set_local(tenant));
-    current_tenant()
+/// `cordon.set_tenant(tenant text)`: until the end of the transaction; NULL and `''` unset it.
+fn set_tenant(args: Args) -> Result<Datum, Failure> {
+    let given = (!args.is_null(0)).then(|| args.varlena(0));
+    tenant_setting::set_local(given.as_ref().map_or(&[][..], |tenant| tenant.as_bytes()))?;
+    current_tenant(args)
 }
 
-/// The current tenant, or NULL when none is set.
-#[pg_extern(sql = false)]
-fn current_tenant() -> Option<String> {
+/// `cordon.current_tenant()`: NULL when none is set.
+fn current_tenant(args: Args) -> Result<Datum, Failure> {
     match tenant::read() {
-        Err(Failure::StaleTenant) => None,
-        current => or_raise(current).map(|tenant| tenant.id.as_str().to_owned()),
+        Err(Failure::StaleTenant) | Ok(None) => Ok(args.null()),
+        Err(failure) => Err(failure),
+        Ok(Some(tenant)) => spelling(tenant),
     }
 }
 
@@ -63,14 +65,17 @@ fn uuid(args: Args) -> Result<Datum, Failure> {
 
 /// `cordon.tenant_text()`
 fn text(args: Args) -> Result<Datum, Failure> {
-    policy_value(args, |tenant| {
-        let spelling = tenant.id.as_bytes();
-        encoding::from_utf8(spelling.len(), Output::varlena, |out| {
-            out.copy_from_slice(spelling);
-            Ok(())
-        })
-        .map(Output::into_datum)
+    policy_value(args, spelling)
+}
+
+/// A tenant as text in the database's encoding.
+fn spelling(tenant: &Assigned) -> Result<Datum, Failure> {
+    let spelling = tenant.id.as_bytes();
+    encoding::from_utf8(spelling.len(), Output::varlena, |out| {
+        out.copy_from_slice(spelling);
+        Ok(())
     })
+    .map(Output::into_datum)
 }
 
 /// What a policy compares the tenant column with. Without a tenant an error, or NULL, which no row equals.

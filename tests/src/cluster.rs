@@ -253,8 +253,8 @@ impl Cluster {
 
     fn server_program(&self, name: &str) -> Command {
         let mut command = as_server(bin().join(name));
-        // With it, pgrx adds a backtrace to the detail of errors.
-        command.current_dir(&self.directory).stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
+        // With which pgrx would add a backtrace to the detail of errors: nothing of it must reach a client.
+        command.current_dir(&self.directory).stdin(Stdio::null()).env("RUST_BACKTRACE", "full");
         command
     }
 }

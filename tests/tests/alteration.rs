@@ -30,7 +30,7 @@ fn open_altered(client: &mut Client, table: &str, bytes: &[u8]) -> Result<String
 #[test]
 fn a_flipped_bit_anywhere_keeps_the_value_shut() {
     let database = shared_cluster().database("flipped");
-    let mut client = database.app();
+    let mut client = database.superuser();
     let bytes = sealed(&mut client, "t");
     assert_eq!(open_altered(&mut client, "t", &bytes).unwrap(), "ghp_secret");
     for at in 0..bytes.len() {
@@ -59,7 +59,7 @@ fn sqlstate_of_last(expected: &[&str], client: &mut Client, altered: &[u8]) -> S
 #[test]
 fn a_cut_or_lengthened_value_keeps_shut() {
     let database = shared_cluster().database("cut");
-    let mut client = database.app();
+    let mut client = database.superuser();
     let bytes = sealed(&mut client, "t");
     for cut in 1..=bytes.len() - 50 {
         let outcome = open_altered(&mut client, "t", &bytes[..bytes.len() - cut]);
@@ -75,7 +75,7 @@ fn a_cut_or_lengthened_value_keeps_shut() {
 #[test]
 fn parts_of_two_values_do_not_make_a_third() {
     let database = shared_cluster().database("spliced");
-    let mut client = database.app();
+    let mut client = database.superuser();
     let one = sealed(&mut client, "one");
     let other = sealed(&mut client, "other");
     for cut in [10, 34, one.len() - 16] {
@@ -94,7 +94,7 @@ fn parts_of_two_values_do_not_make_a_third() {
 #[test]
 fn a_tenants_value_does_not_become_a_shared_one() {
     let database = shared_cluster().database("widened");
-    let mut client = database.app();
+    let mut client = database.superuser();
     let mut bytes = sealed(&mut client, "t");
     bytes[1] = 1;
     client.batch_execute("CREATE TABLE shared (note shared_encrypted_text); SET row_security = off").unwrap();

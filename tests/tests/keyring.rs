@@ -97,6 +97,16 @@ fn each_fault_of_the_file_is_named_without_showing_a_key() {
         let outcome = database.tenant("7").query(OPEN, &[]);
         let text = outcome.as_ref().err().map(cordon_tests::whole_error).unwrap_or_default();
         assert!(text.contains(expected), "expected {expected}: {text}");
+        // Where it is, is for the log, and for those who may read the setting.
+        let place = path.to_str().unwrap();
+        assert!(!text.contains("pg_cordon_keyring"), "{text}");
+        let log = cluster.log();
+        let detail = log.lines().rev().find(|line| line.contains("DETAIL:")).unwrap_or_default();
+        assert!(detail.contains(place), "the log names the file: {detail}");
+        let mut dba = database.superuser();
+        dba.batch_execute("SET app.team_id = '7'").unwrap();
+        let text = dba.query(OPEN, &[]).as_ref().err().map(cordon_tests::whole_error).unwrap_or_default();
+        assert!(text.contains(place), "{text}");
         assert_refused(outcome, "55000", &secrets);
         let verb = database.superuser().query("SELECT cordon.rotate_key('encryption')", &[]);
         let state = verb.as_ref().err().map(sqlstate).unwrap_or_default();
@@ -119,7 +129,7 @@ fn each_fault_of_the_file_is_named_without_showing_a_key() {
     }
     let elsewhere = cluster.directory().join("elsewhere.json");
     fs::rename(&path, &elsewhere).unwrap();
-    check("no file");
+    check("no keyring file");
     symlink(&elsewhere, &path).unwrap();
     check("not a regular file");
     fs::remove_file(&path).unwrap();
@@ -132,8 +142,16 @@ fn each_fault_of_the_file_is_named_without_showing_a_key() {
     assert!(keys.iter().all(|key| !log.contains(key.as_str())), "a key in the server log");
 }
 
+/// Puts a keyring file back, as the server's user has it.
+fn restore_keyring(cluster: &Cluster, content: &[u8]) {
+    fs::write(cluster.keyring(), content).unwrap();
+    let owner = fs::metadata(cluster.data_directory()).unwrap();
+    let _ = chown(cluster.keyring(), Some(std::os::unix::fs::MetadataExt::uid(&owner)), None);
+    fs::set_permissions(cluster.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 #[test]
-fn a_broken_file_keeps_the_last_good_keyring_and_says_so_in_the_log() {
+fn with_a_broken_file_values_are_opened_and_none_are_sealed() {
     let cluster = Cluster::start(&Settings::default());
     let database = cluster.database("d");
     let mut client = database.tenant("7");
@@ -148,20 +166,49 @@ fn a_broken_file_keeps_the_last_good_keyring_and_says_so_in_the_log() {
         fs::write(cluster.keyring(), fault).unwrap();
         cluster.reload(&mut client);
         assert_eq!(opened(&mut client), "ghp_secret");
-        client.execute(SEAL, &[]).unwrap();
+        assert_refused(client.execute(SEAL, &[]), "55000", &["ghp_secret"]);
+        // A session that begins now has the keyring that the server read when it started.
+        let mut fresh = database.tenant("7");
+        assert_eq!(opened(&mut fresh), "ghp_secret");
+        assert_refused(fresh.execute(SEAL, &[]), "55000", &["ghp_secret"]);
+        assert_refused(fresh.query("SELECT cordon.hash_token('tok')", &[]), "55000", &["tok"]);
     }
     fs::remove_file(cluster.keyring()).unwrap();
     cluster.reload(&mut client);
     assert_eq!(opened(&mut client), "ghp_secret");
+    assert_refused(client.execute(SEAL, &[]), "55000", &["ghp_secret"]);
     let log = cluster.log();
-    assert!(log.contains("not JSON at line 1, column 1; the keyring last read stays in use"), "{log}");
-    assert_eq!(opened(&mut database.tenant("7")), "ghp_secret");
-    fs::write(cluster.keyring(), good).unwrap();
-    let owner = fs::metadata(cluster.data_directory()).unwrap();
-    let _ = chown(cluster.keyring(), Some(std::os::unix::fs::MetadataExt::uid(&owner)), None);
-    fs::set_permissions(cluster.keyring(), fs::Permissions::from_mode(0o600)).unwrap();
-    cluster.reload(&mut client);
+    assert!(
+        log.contains("not JSON at line 1, column 1; values are opened with the keyring last read, and none are sealed"),
+        "{log}"
+    );
+    // No reload is needed: the next statement finds it.
+    restore_keyring(&cluster, &good);
+    client.execute(SEAL, &[]).unwrap();
     assert_eq!(opened(&mut client), "ghp_secret");
+}
+
+/// The attack: a key that leaked is rotated away and disabled; then the file becomes unreadable. Sessions that begin inherit
+/// what the server read when it started, and would go on sealing under the key that leaked.
+#[test]
+fn nothing_is_sealed_under_a_key_that_was_rotated_away_before_the_file_broke() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    with_table(&mut database.tenant("7"));
+    cluster.restart();
+    let mut dba = database.superuser();
+    let old = primary(&mut dba);
+    dba.batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+    dba.query("SELECT cordon.disable_key($1)", &[&old]).unwrap();
+    let good = fs::read(cluster.keyring()).unwrap();
+    fs::set_permissions(cluster.keyring(), fs::Permissions::from_mode(0o644)).unwrap();
+    let mut fresh = database.tenant("7");
+    assert_refused(fresh.execute(SEAL, &[]), "55000", &["ghp_secret"]);
+    assert_refused(fresh.query("SELECT cordon.hash_token('tok')", &[]), "55000", &["tok"]);
+    restore_keyring(&cluster, &good);
+    fresh.execute(SEAL, &[]).unwrap();
+    let under: i64 = fresh.query_one("SELECT cordon.key_id(token) FROM t", &[]).unwrap().get(0);
+    assert_ne!(under, old);
 }
 
 #[test]
@@ -212,9 +259,9 @@ fn a_key_made_by_another_server_is_found_without_a_reload() {
     remote.execute("INSERT INTO t (token) VALUES ('sealed elsewhere')", &[]).unwrap();
     remote.batch_execute("SET row_security = off").unwrap();
     let form: String = remote.query_one(OPEN, &[]).unwrap().get(0);
-    client.batch_execute("SET row_security = off").unwrap();
-    client.execute("INSERT INTO t (token) VALUES ($1::text)", &[&form]).unwrap();
-    client.batch_execute("SET row_security = on").unwrap();
+    let mut dba = database.superuser();
+    dba.batch_execute("SET row_security = off").unwrap();
+    dba.execute("INSERT INTO t (token) VALUES ($1::text)", &[&form]).unwrap();
 
     assert_refused(client.query(OPEN, &[]), "42704", &["sealed elsewhere"]);
     // In place, so that owner and mode stay.

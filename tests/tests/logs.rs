@@ -234,6 +234,15 @@ fn entries_of_statements_without_secrets_are_unchanged() {
     assert_eq!(off, touched);
 }
 
+/// Waits until a query about a process is true.
+fn wait_for(client: &mut Client, query: &str, pid: i32) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !client.query_one(query, &[&pid]).unwrap().get::<_, bool>(0) {
+        assert!(std::time::Instant::now() < deadline, "never: {query}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_deadlock_and_a_crash_do_not_show_the_statements_of_others() {
     let cluster = cluster("log_min_duration_statement = -1\nauto_explain.log_min_duration = -1");
@@ -243,11 +252,13 @@ fn a_deadlock_and_a_crash_do_not_show_the_statements_of_others() {
     let (mut one, mut two) = (database.tenant("7"), database.tenant("7"));
     one.batch_execute("BEGIN; UPDATE account SET size = 1 WHERE id = 1").unwrap();
     two.batch_execute("BEGIN; UPDATE account SET size = 1 WHERE id = 2").unwrap();
+    let one_pid: i32 = one.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let waiting = std::thread::spawn(move || {
         let outcome = one.batch_execute(&format!("UPDATE account SET token = '{SECRET} one' WHERE id = 2"));
         (outcome.is_err(), one)
     });
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    let mut dba = database.superuser();
+    wait_for(&mut dba, "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)", one_pid);
     let failed = two.batch_execute(&format!("UPDATE account SET token = '{SECRET} two' WHERE id = 1")).is_err();
     let (other_failed, _one) = waiting.join().unwrap();
     assert!(failed != other_failed, "one of them is the victim");
@@ -256,16 +267,15 @@ fn a_deadlock_and_a_crash_do_not_show_the_statements_of_others() {
     let mut three = database.tenant("7");
     let pid: i32 = three.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
     let sleeping = std::thread::spawn(move || {
-        let sleep = format!("SELECT pg_sleep(10), '{SECRET} three'::text::encrypted_text");
+        let sleep = format!("SELECT pg_sleep(100), '{SECRET} three'::text::encrypted_text");
         three.batch_execute(&sleep).is_err()
     });
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    wait_for(&mut dba, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep')", pid);
     std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
     assert!(sleeping.join().unwrap());
-    for _ in 0..200 {
-        if logs(&cluster).contains("Failed process was running") {
-            break;
-        }
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !logs(&cluster).contains("Failed process was running") {
+        assert!(std::time::Instant::now() < deadline, "the postmaster says nothing of the crash");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let logs = logs(&cluster);

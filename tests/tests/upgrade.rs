@@ -163,10 +163,23 @@ fn assert_works(database: &Database<'_>) {
     // The guard refuses it.
     let unprotected = dba.batch_execute("SET cordon.guard = error; ALTER TABLE account NO FORCE ROW LEVEL SECURITY");
     assert_eq!(sqlstate(&unprotected.unwrap_err()), "42501");
-    for column in ["email", "token", "note", "country"] {
+}
+
+/// Every value opens.
+fn assert_opens(database: &Database<'_>) {
+    let mut dba = database.superuser();
+    for column in ["email", "token", "note", "country", "tags"] {
         let failing = format!("SELECT count(*)::text FROM cordon.verify_column('account', '{column}')");
         assert_eq!(text(&mut dba, &failing), "0");
     }
+}
+
+/// What maintains tables in the old SQL, and is not to be used any more, says what to do.
+fn assert_maintenance_waits(database: &Database<'_>) {
+    let outcome = database.superuser().query("SELECT * FROM cordon.verify_column('account', 'token')", &[]);
+    let error = outcome.expect_err("maintenance by the old SQL");
+    assert_eq!(sqlstate(&error), "0A000");
+    assert!(cordon_tests::whole_error(&error).contains("ALTER EXTENSION pg_cordon UPDATE"));
 }
 
 /// What operators do next: keys are rotated, values sealed anew, the conversion ended.
@@ -197,8 +210,10 @@ fn every_release_upgrades_to_what_a_new_installation_is() {
         let database = restored(&cluster, "upgraded", &create, &release);
         // The package is new and the database is not yet: for as long as nobody runs ALTER EXTENSION.
         assert_works(&database);
+        assert_maintenance_waits(&database);
         database.superuser().batch_execute("ALTER EXTENSION pg_cordon UPDATE").unwrap();
         assert_works(&database);
+        assert_opens(&database);
         let (old, new) = (objects(&database), objects(&new));
         let differences: Vec<_> = old.symmetric_difference(&new).collect();
         assert!(differences.is_empty(), "upgraded from {version}, these are missing or too many: {differences:#?}");
@@ -212,6 +227,7 @@ fn a_dump_of_every_release_is_restored_under_this_one() {
         let cluster = cluster(&release);
         let database = restored(&cluster, "restored", "", &release);
         assert_works(&database);
+        assert_opens(&database);
         assert_goes_on(&database);
     }
 }

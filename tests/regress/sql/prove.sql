@@ -205,7 +205,11 @@ SELECT * FROM cordon.prove('app', '7', '7');
 SELECT * FROM cordon.prove('app', '7', NULL);
 \connect - app
 SELECT * FROM cordon.prove('app', '7', '8');
-SELECT cordon.attempt('SELECT 1', 'project', 'true', true);
+SELECT cordon_internal.attempt('app'::regrole, 'SELECT 1', 'project');
+SELECT cordon_internal.act_as('postgres'::regrole, 'SELECT 1', true);
+\connect - postgres
+SELECT cordon_internal.act_as('postgres'::regrole, 'SELECT 1', true);
+SELECT * FROM cordon.prove('postgres', '7', '8');
 \connect - postgres
 ALTER ROLE app IN DATABASE :"DBNAME" RESET cordon.freeze_tenant;
 DROP ROLE prove_bypass, prove_owner;

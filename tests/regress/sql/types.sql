@@ -28,6 +28,7 @@ SELECT coalesce(token, 'none') FROM t ORDER BY id;
 UPDATE t SET token = upper(token::text) WHERE id = 1;
 SELECT token, length(token::text), token::text LIKE 'A%' AS matches FROM t WHERE id = 1;
 ALTER TABLE t ADD CHECK (length(token::text) < 5);
+ALTER TABLE t ADD CHECK (token IS NOT NULL OR id > 1);
 ANALYZE t;
 SELECT attname, null_frac, n_distinct, most_common_vals FROM pg_stats WHERE tablename = 't' AND attname IN ('token', 'note') ORDER BY 1;
 SELECT pg_column_size(token) FROM t WHERE id = 3;

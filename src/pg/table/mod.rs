@@ -1,0 +1,13 @@
+//! The relations of users. Everything that reads or writes one goes through here, so that nothing of a user's runs with
+//! more than its owner's rights, and so that a value is read as bytes only after the catalog said what it is.
+
+pub mod column;
+mod owner;
+mod rewrite;
+mod scan;
+mod statement;
+
+pub use owner::{Access, OwnTable, descendants, everything_under};
+pub use rewrite::Rewriter;
+pub use scan::{Blocks, Row, for_each_row};
+pub use statement::{act_as, as_owner};
