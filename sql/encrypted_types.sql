@@ -41,8 +41,6 @@ CREATE FUNCTION cordon_internal.refuse_concatenation(@type@, text) RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
 CREATE FUNCTION cordon_internal.refuse_concatenation(text, @type@) RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
-CREATE FUNCTION cordon_internal.refuse_concatenation(@type@, @type@) RETURNS text
-    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
 
 CREATE FUNCTION cordon.key_id(@type@) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'encrypted_value_key_id';
@@ -51,7 +49,6 @@ COMMENT ON FUNCTION cordon.key_id(@type@) IS 'id of the key that the value is se
 -- PostgreSQL would open a value for || with text by itself.
 CREATE OPERATOR @schema@.|| (LEFTARG = @type@, RIGHTARG = text, FUNCTION = cordon_internal.refuse_concatenation);
 CREATE OPERATOR @schema@.|| (LEFTARG = text, RIGHTARG = @type@, FUNCTION = cordon_internal.refuse_concatenation);
-CREATE OPERATOR @schema@.|| (LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon_internal.refuse_concatenation);
 $template$;
     type text;
 BEGIN

@@ -29,11 +29,8 @@ CREATE FUNCTION cordon_internal.refuse_concatenation(@type@, text) RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
 CREATE FUNCTION cordon_internal.refuse_concatenation(text, @type@) RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
-CREATE FUNCTION cordon_internal.refuse_concatenation(@type@, @type@) RETURNS text
-    LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'cordon_refuse_concatenation';
 CREATE OPERATOR @schema@.|| (LEFTARG = @type@, RIGHTARG = text, FUNCTION = cordon_internal.refuse_concatenation);
 CREATE OPERATOR @schema@.|| (LEFTARG = text, RIGHTARG = @type@, FUNCTION = cordon_internal.refuse_concatenation);
-CREATE OPERATOR @schema@.|| (LEFTARG = @type@, RIGHTARG = @type@, FUNCTION = cordon_internal.refuse_concatenation);
 $template$, '@schema@', '@extschema@'), '@type@', type);
     END LOOP;
 END $types$;

@@ -82,11 +82,10 @@ unsafe extern "C-unwind" fn utility(
         let mut statement = statement;
         let mut is_read_only = is_read_only;
         let is_looked_at = is_definition((*statement).utilityStmt) && is_present();
-        let before = INPUTS_BEFORE.load(Ordering::Relaxed);
+        let before = INPUTS_BEFORE.swap(literals::inputs(), Ordering::Relaxed);
         let mut new_from = 0;
         let mut is_restoring = true;
         if is_looked_at {
-            INPUTS_BEFORE.store(literals::inputs(), Ordering::Relaxed);
             new_from = guarded(|| NEW.borrow_mut().len());
             is_restoring = guarded(text_form::is_restoring);
             guarded(|| note_copied_secrets((*statement).utilityStmt));
@@ -109,8 +108,8 @@ unsafe extern "C-unwind" fn utility(
                 completion,
             ),
         }
+        INPUTS_BEFORE.store(before, Ordering::Relaxed);
         if is_looked_at {
-            INPUTS_BEFORE.store(before, Ordering::Relaxed);
             guarded(|| {
                 let new: Vec<_> = NEW.borrow_mut().drain(new_from..).collect();
                 if !is_restoring {
@@ -194,11 +193,11 @@ fn check(is_new: bool, class: Oid, object: Oid, sub_object: c_int) {
             return check_rows(ATTRDEF, ATTRDEF_BY_COLUMN, &keys, Place::Default);
         }
         CONSTRAINT => (2667, Place::Check),
-        POLICY => (3257, Place::Other("policy")),
-        REWRITE => (2692, Place::Other("rule")),
-        TRIGGER => (2702, Place::Other("trigger condition")),
-        TYPE => (2703, Place::Other("domain default")),
-        PROC => (2690, Place::Other("function")),
+        POLICY => (3257, Place::Other("a policy")),
+        REWRITE => (2692, Place::Other("a rule")),
+        TRIGGER => (2702, Place::Other("a trigger condition")),
+        TYPE => (2703, Place::Other("a domain default")),
+        PROC => (2690, Place::Other("a function")),
         STATISTIC_EXT => (3380, Place::Statistics),
         PUBLICATION_REL => (6112, Place::Index),
         CLASS if sub_object == 0 => {
@@ -307,12 +306,12 @@ fn check_expression(found: &Findings, place: Place, class: Oid) {
     };
     if refused {
         let what = match place {
-            Place::Default => "default",
-            Place::Check => "check",
-            Place::Statistics => "statistics object",
-            Place::Index if class == PUBLICATION_REL => "row filter of a publication",
-            Place::Index => "index",
-            Place::Bound => "partition bound",
+            Place::Default => "a default or generated column",
+            Place::Check => "a check",
+            Place::Statistics => "a statistics object",
+            Place::Index if class == PUBLICATION_REL => "the row filter of a publication",
+            Place::Index => "an index",
+            Place::Bound => "a partition bound",
             Place::Other(what) => what,
         };
         let failure = match place {
@@ -347,7 +346,7 @@ fn check_new(new: &[(Oid, c_int)]) {
                 continue;
             }
             if is_partitioned_by_sealed(*relation) {
-                Failure::ConstantInDefinition("partition bound").raise();
+                Failure::ConstantInDefinition("a partition bound").raise();
             }
             check_rows(CLASS, CLASS_BY_OID, &[(1, pg_sys::F_OIDEQ, Datum::from(*relation))], Place::Bound);
         }

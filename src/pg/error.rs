@@ -322,7 +322,7 @@ impl Failure {
             ),
             Self::ConstantInDefinition(what) => (
                 Code::ERRCODE_INVALID_OBJECT_DEFINITION,
-                format!("a constant of an encrypted type in a {what}"),
+                format!("a constant of an encrypted type in {what}"),
                 Some("It would stay as it is sealed now: for this session's tenant, under the key of today.".into()),
                 "Write a cast that runs with the statement, where one is allowed: 'x'::text::encrypted_text.",
             ),

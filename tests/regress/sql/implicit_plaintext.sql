@@ -48,3 +48,32 @@ SELECT token FROM sealed ORDER BY token;
 SELECT max(token) FROM sealed;
 CREATE INDEX ON sealed (token);
 SELECT token || 'x' FROM sealed LIMIT 1;
+SELECT 'x' || token FROM sealed;
+SELECT note || 'x'::varchar FROM sealed;
+SELECT token || token FROM sealed;
+SELECT token || NULL::text FROM sealed LIMIT 1;
+-- Nor in lists of VALUES, elements of arrays, fields of composites, unions, or whole rows.
+CREATE TYPE fields AS (label citext, id int);
+CREATE TABLE composed (one fields, many citext[], own citext);
+INSERT INTO plain (d) VALUES ((SELECT token FROM sealed LIMIT 1)), ('x');
+INSERT INTO composed (many) SELECT ARRAY[token, token] FROM sealed;
+INSERT INTO composed (many[1]) SELECT token FROM sealed;
+INSERT INTO composed (one.label) SELECT token FROM sealed;
+INSERT INTO composed (one) VALUES (ROW((SELECT token FROM sealed LIMIT 1), 1));
+INSERT INTO composed (own) SELECT token FROM sealed UNION ALL SELECT token FROM sealed;
+UPDATE composed SET many[1] = (SELECT token FROM sealed LIMIT 1);
+UPDATE composed SET one.label = (SELECT token FROM sealed LIMIT 1);
+SELECT count(*) FROM composed;
+-- A view of before, as a dump brings it, is restored, and fails when it is used.
+\connect - postgres
+SET row_security = off;
+CREATE TABLE target (d citext);
+CREATE VIEW old_view AS SELECT token || 'x' AS joined FROM sealed;
+CREATE FUNCTION old_function() RETURNS SETOF citext LANGUAGE sql AS $$ SELECT token FROM sealed $$;
+RESET row_security;
+SET app.team_id = '7';
+SELECT * FROM old_view;
+SELECT * FROM old_function();
+CREATE RULE into_target AS ON INSERT TO sealed DO ALSO INSERT INTO target SELECT NEW.token;
+INSERT INTO sealed (token) VALUES ('rule');
+SELECT * FROM target;
