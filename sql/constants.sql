@@ -3,29 +3,31 @@
 -- came with a dump.
 
 CREATE OR REPLACE FUNCTION cordon_internal.definitions()
-    RETURNS TABLE (classid regclass, objid oid, objsubid integer, relation oid, place text, tree text)
+    RETURNS TABLE (classid regclass, objid oid, objsubid integer, relation oid, place text, tree pg_node_tree)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT 'pg_class'::regclass, adrelid, adnum::integer, adrelid,
            CASE (SELECT attgenerated FROM pg_attribute WHERE attrelid = adrelid AND attnum = adnum)
-               WHEN '' THEN 'default' ELSE 'generated column' END, adbin::text FROM pg_attrdef
-    UNION ALL SELECT 'pg_constraint', oid, 0, conrelid, CASE WHEN contypid = 0 THEN 'check' ELSE 'domain check' END, conbin::text
+               WHEN '' THEN 'default' ELSE 'generated column' END, adbin FROM pg_attrdef
+    UNION ALL SELECT 'pg_constraint', oid, 0, conrelid, CASE WHEN contypid = 0 THEN 'check' ELSE 'domain check' END, conbin
         FROM pg_constraint WHERE conbin IS NOT NULL
-    UNION ALL SELECT 'pg_policy', oid, 0, polrelid, 'policy', concat(polqual, polwithcheck) FROM pg_policy
-    UNION ALL SELECT 'pg_rewrite', oid, 0, ev_class, 'rule', concat(ev_qual, ev_action) FROM pg_rewrite WHERE oid >= 16384
-    UNION ALL SELECT 'pg_trigger', oid, 0, tgrelid, 'trigger', tgqual::text FROM pg_trigger WHERE tgqual IS NOT NULL
-    UNION ALL SELECT 'pg_type', oid, 0, 0, 'domain default', typdefaultbin::text FROM pg_type WHERE typdefaultbin IS NOT NULL
-    UNION ALL SELECT 'pg_proc', oid, 0, 0, 'function', concat(proargdefaults, prosqlbody) FROM pg_proc
-        WHERE oid >= 16384 AND (proargdefaults IS NOT NULL OR prosqlbody IS NOT NULL)
-    UNION ALL SELECT 'pg_class', indexrelid, 0, indrelid, 'index', concat(indexprs, indpred) FROM pg_index
-        WHERE indexprs IS NOT NULL OR indpred IS NOT NULL
-    UNION ALL SELECT 'pg_statistic_ext', oid, 0, stxrelid, 'statistics', stxexprs::text FROM pg_statistic_ext
+    UNION ALL SELECT 'pg_policy', oid, 0, polrelid, 'policy', tree
+        FROM pg_policy CROSS JOIN LATERAL (VALUES (polqual), (polwithcheck)) v (tree) WHERE tree IS NOT NULL
+    UNION ALL SELECT 'pg_rewrite', oid, 0, ev_class, 'rule', tree
+        FROM pg_rewrite CROSS JOIN LATERAL (VALUES (ev_qual), (ev_action)) v (tree) WHERE oid >= 16384 AND tree::text <> '<>'
+    UNION ALL SELECT 'pg_trigger', oid, 0, tgrelid, 'trigger', tgqual FROM pg_trigger WHERE tgqual IS NOT NULL
+    UNION ALL SELECT 'pg_type', oid, 0, 0, 'domain default', typdefaultbin FROM pg_type WHERE typdefaultbin IS NOT NULL
+    UNION ALL SELECT 'pg_proc', oid, 0, 0, 'function', tree
+        FROM pg_proc CROSS JOIN LATERAL (VALUES (proargdefaults), (prosqlbody)) v (tree) WHERE oid >= 16384 AND tree IS NOT NULL
+    UNION ALL SELECT 'pg_class', indexrelid, 0, indrelid, 'index', tree
+        FROM pg_index CROSS JOIN LATERAL (VALUES (indexprs), (indpred)) v (tree) WHERE tree IS NOT NULL
+    UNION ALL SELECT 'pg_statistic_ext', oid, 0, stxrelid, 'statistics', stxexprs FROM pg_statistic_ext
         WHERE stxexprs IS NOT NULL
-    UNION ALL SELECT 'pg_class', oid, 0, oid, 'partition bound', relpartbound::text FROM pg_class WHERE relpartbound IS NOT NULL
-    UNION ALL SELECT 'pg_publication_rel', oid, 0, prrelid, 'publication', prqual::text FROM pg_publication_rel
+    UNION ALL SELECT 'pg_class', oid, 0, oid, 'partition bound', relpartbound FROM pg_class WHERE relpartbound IS NOT NULL
+    UNION ALL SELECT 'pg_publication_rel', oid, 0, prrelid, 'publication', prqual FROM pg_publication_rel
         WHERE prqual IS NOT NULL
     $$;
-COMMENT ON FUNCTION cordon_internal.definitions() IS 'every expression that the catalog keeps, as the text of its tree';
+COMMENT ON FUNCTION cordon_internal.definitions() IS 'every expression that the catalog keeps, as its tree';
 
 CREATE OR REPLACE FUNCTION cordon_internal.sealed_constants()
     RETURNS TABLE (classid regclass, objid oid, objsubid integer, relation oid, place text, object text, is_shared boolean,
@@ -37,7 +39,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.sealed_constants()
     WITH found AS (
         SELECT d.*, m[1]::oid AS type, string_to_array(trim(m[2]), ' ')::integer[] AS bytes
         FROM cordon_internal.definitions() d,
-             regexp_matches(d.tree, '\{CONST :consttype (\d+) [^{}]*?:constisnull false [^{}]*?:constvalue \d+ \[ ([-\d ]+)\]', 'g') m
+             regexp_matches(d.tree::text, '\{CONST :consttype (\d+) [^{}]*?:constisnull false [^{}]*?:constvalue \d+ \[ ([-\d ]+)\]', 'g') m
         WHERE m[1]::oid >= 16384 AND cordon_internal.contains_sealed(m[1]::oid)
     )
     SELECT f.classid, f.objid, f.objsubid, f.relation, f.place, pg_describe_object(f.classid, f.objid, f.objsubid),

@@ -24,7 +24,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/token_store.sql", name = "token_store", requires = ["tokens", "protect"]);
 ::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["token_store"]);
 ::pgrx::extension_sql_file!("../sql/constants.sql", name = "constants", requires = ["audit"]);
-::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["constants"]);
+::pgrx::extension_sql_file!("../sql/upgrade_check.sql", name = "upgrade_check", requires = ["constants"]);
+::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["upgrade_check"]);
 ::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend

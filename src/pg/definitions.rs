@@ -393,7 +393,7 @@ unsafe fn is_partitioned_by_sealed(relation: Oid) -> bool {
         let key = pg_sys::SysCacheGetAttr(cache, row, COLUMNS, &raw mut is_null).cast_mut_ptr::<pg_sys::int2vector>();
         let count = usize::try_from((*key).dim1).unwrap_or_default();
         let columns = (&raw const (*key).values).cast::<i16>();
-        let is_sealed = strategy != pg_sys::PARTITION_STRATEGY_HASH as u8
+        let is_sealed = strategy != b'h'
             && (0..count)
                 .map(|at| *columns.add(at))
                 .any(|number| number > 0 && holds_sealed(pg_sys::get_atttype(relation, number)));

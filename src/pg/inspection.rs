@@ -2,12 +2,20 @@
 
 use core::ffi::{CStr, c_void};
 
-use pgrx::pg_sys::{self, CoercionForm, Node, NodeTag, Oid};
+use pgrx::{
+    PgList,
+    pg_sys::{self, CoercionForm, Node, NodeTag, Oid},
+};
 
 use super::{
+    fmgr::Args,
     sealed_types::{holds_sealed, sealed_kind},
     trees::{guarded, walk},
 };
+
+/// `text || anynonarray` and the other way, as `catalog/pg_operator.dat` numbers them: any value becomes text by them. Those of
+/// ours stand in their way for sealed types, but not in views of before, nor for rows.
+const CONCATENATIONS: [Oid; 2] = [Oid::from_u32(2779), Oid::from_u32(2780)];
 
 /// What was found.
 #[derive(Default)]
@@ -47,6 +55,16 @@ pub unsafe fn inspect(node: *mut Node) -> Findings {
     findings
 }
 
+/// Looks through the argument at `at`, which SQL declares as pg_node_tree.
+pub fn inspect_argument(args: &Args, at: usize) -> Findings {
+    // SAFETY: values of the type come from the catalog: its input functions refuse every text, and it has no cast from one.
+    // They are texts of trees.
+    unsafe {
+        let text = pg_sys::text_to_cstring(args.pointer(at).cast());
+        inspect(pg_sys::stringToNode(text).cast())
+    }
+}
+
 /// Owns nothing: see [`super::trees`].
 ///
 /// # Safety
@@ -62,7 +80,11 @@ unsafe extern "C-unwind" fn visit(node: *mut Node, context: *mut c_void) -> bool
             NodeTag::T_Param => (*node.cast::<pg_sys::Param>()).paramtype,
             NodeTag::T_FuncExpr => (*node.cast::<pg_sys::FuncExpr>()).funcid,
             NodeTag::T_OpExpr | NodeTag::T_DistinctExpr | NodeTag::T_NullIfExpr => {
-                (*node.cast::<pg_sys::OpExpr>()).opno
+                match (*node.cast::<pg_sys::OpExpr>()).opno {
+                    // Of these a look is worth it, though they are PostgreSQL's own.
+                    concatenation if CONCATENATIONS.contains(&concatenation) => Oid::from(u32::MAX),
+                    operator => operator,
+                }
             }
             NodeTag::T_ScalarArrayOpExpr => (*node.cast::<pg_sys::ScalarArrayOpExpr>()).opno,
             // From or to a type of ours; which of the two, and whether it is one, the look says.
@@ -73,7 +95,17 @@ unsafe extern "C-unwind" fn visit(node: *mut Node, context: *mut c_void) -> bool
         if object.to_u32() >= pg_sys::FirstNormalObjectId {
             guarded(|| look(node, &mut *context.cast::<Findings>()));
         }
-        walk(node, visit, context)
+        // PostgreSQL's walkers know expressions, not the bounds of partitions that hold some.
+        match (*node).type_ {
+            NodeTag::T_PartitionBoundSpec => {
+                let bound = &*node.cast::<pg_sys::PartitionBoundSpec>();
+                [bound.listdatums, bound.lowerdatums, bound.upperdatums]
+                    .into_iter()
+                    .any(|list| visit(list.cast(), context))
+            }
+            NodeTag::T_PartitionRangeDatum => visit((*node.cast::<pg_sys::PartitionRangeDatum>()).value, context),
+            _ => walk(node, visit, context),
+        }
     }
 }
 
@@ -111,6 +143,12 @@ unsafe fn look(node: *mut Node, findings: &mut Findings) {
                 findings.has_array_comparison = true;
                 findings.has_secret |= compares_sealed(operator);
                 findings.has_conversion |= converts(pg_sys::get_opcode(operator));
+            }
+            _ if CONCATENATIONS.contains(&(*node.cast::<pg_sys::OpExpr>()).opno) => {
+                let sides = (*node.cast::<pg_sys::OpExpr>()).args;
+                findings.has_implicit_plaintext |=
+                    PgList::<Node>::from_pg(sides).iter_ptr().any(|side| holds_sealed(pg_sys::exprType(side)));
+                findings.has_conversion |= findings.has_implicit_plaintext;
             }
             _ => {
                 let operator = (*node.cast::<pg_sys::OpExpr>()).opno;

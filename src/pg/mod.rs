@@ -12,7 +12,7 @@ pub mod definitions;
 pub mod encoding;
 pub mod error;
 pub mod fmgr;
-mod inspection;
+pub mod inspection;
 pub mod keyring;
 pub mod keys;
 pub mod literals;

@@ -11,7 +11,7 @@ use crate::{
         encoding,
         error::Failure,
         fmgr::Args,
-        literals, log, message,
+        inspection, literals, log, message,
         sealed_types::{SealedType, holds_sealed, sealed_kind},
         sealing, statistics, tenant,
         text_form::{self, Origin},
@@ -84,6 +84,8 @@ c_functions! {
     cordon_has_equality => has_equality;
 
     cordon_refuse_concatenation => refuse_concatenation;
+    cordon_tree_converts => tree_converts;
+    cordon_tree_has_implicit_plaintext => tree_has_implicit_plaintext;
 }
 
 /// By these everything knows the types.
@@ -248,6 +250,16 @@ fn is_shared_type(args: Args) -> Result<Datum, Failure> {
 /// `cordon_internal.has_equality(type oid)`: whether values of a sealed type can be compared; else NULL.
 fn has_equality(args: Args) -> Result<Datum, Failure> {
     Ok(sealed_kind(args.oid(0)).map_or_else(|| args.null(), |(kind, _)| Datum::from(kind.has_equality())))
+}
+
+/// `cordon_internal.tree_converts(pg_node_tree)`: whether it seals, opens, or compares a sealed value with text.
+fn tree_converts(args: Args) -> Result<Datum, Failure> {
+    Ok(Datum::from(inspection::inspect_argument(&args, 0).has_conversion))
+}
+
+/// `cordon_internal.tree_has_implicit_plaintext(pg_node_tree)`: whether a sealed value becomes plaintext unasked.
+fn tree_has_implicit_plaintext(args: Args) -> Result<Datum, Failure> {
+    Ok(Datum::from(inspection::inspect_argument(&args, 0).has_implicit_plaintext))
 }
 
 /// The operators `||`, in which PostgreSQL would otherwise open the value unasked. Views of before are restored, and fail when

@@ -168,7 +168,12 @@ fn a_crash_in_the_middle_of_writing_leaves_whole_values() {
                 }
             }
         });
-        thread::sleep(std::time::Duration::from_millis(500));
+        let mut reader = database.superuser();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while reader.query_one("SELECT count(*) FROM t", &[]).unwrap().get::<_, i64>(0) < 100 {
+            assert!(std::time::Instant::now() < deadline, "nothing is written");
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
         cluster.crash_and_restart();
     });
     let mut client = database.tenant("7");

@@ -231,3 +231,98 @@ fn a_dump_of_every_release_is_restored_under_this_one() {
         assert_goes_on(&database);
     }
 }
+
+/// What a DBA is told when trying the update: everything that an earlier version accepted, and nothing of what it left in order.
+#[test]
+fn what_an_earlier_version_accepted_is_named_before_the_update_is_kept() {
+    let (release, version) =
+        releases().into_iter().find(|(_, version)| version == "0.2.0").expect("the version that accepted them");
+    install_script(&release, &version);
+    let cluster = cluster(&release);
+    let create = format!("CREATE EXTENSION pg_cordon VERSION '{version}'");
+    let database = restored(&cluster, "upgraded", &create, &release);
+    let mut dba = database.superuser();
+    // As they were: what the library refuses now, it takes from dumps.
+    dba.batch_execute(
+        "CREATE ROLE loader; ALTER ROLE loader SET cordon.text_form = stored;
+         CREATE TABLE old (team_id bigint NOT NULL, secret encrypted_text, mail encrypted_text_eq);
+         INSERT INTO old VALUES (7, cordon.encrypt('x', '7'), cordon.encrypt_eq('x', '7'))",
+    )
+    .unwrap();
+    dba.batch_execute("SET cordon.text_form = restore").unwrap();
+    let constant = text(&mut dba, "SELECT mail::text FROM old");
+    dba.batch_execute(&format!(
+        "DELETE FROM old;
+         ALTER TABLE old ALTER mail SET DEFAULT '{constant}';
+         ALTER TABLE old ADD CONSTRAINT not_that CHECK (mail <> '{constant}'), ADD CONSTRAINT nor_this CHECK (mail <> 'x'::text::encrypted_text_eq);
+         CREATE DOMAIN odd AS encrypted_text_eq CONSTRAINT odd_check CHECK (VALUE <> '{constant}');
+         CREATE POLICY one ON old USING (mail = '{constant}');
+         CREATE VIEW shouting AS SELECT secret || '!' AS loud FROM old;
+         CREATE TABLE plain (x text);
+         CREATE FUNCTION listed() RETURNS void BEGIN ATOMIC INSERT INTO plain VALUES ('x'), ((SELECT secret FROM old)); END;
+         CREATE STATISTICS plain_statistics ON (secret::text), team_id FROM old;
+         CREATE INDEX odd_index ON old (team_id) WHERE mail = '{constant}';
+         CREATE FUNCTION reseals(encrypted_text) RETURNS text LANGUAGE sql AS 'SELECT NULL::text' ;
+         CREATE FUNCTION removed() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM cordon.count_keys(1, ''secret'', true); END';
+         CREATE TABLE by_list (team_id bigint, mail encrypted_text_eq) PARTITION BY LIST (mail);
+         CREATE TEMP TABLE of_a_session (team_id bigint);
+         ALTER TABLE cordon.protected_table DISABLE TRIGGER ALL;
+         INSERT INTO cordon.protected_table VALUES ('of_a_session', 'team_id');
+         ALTER TABLE cordon.protected_table ENABLE TRIGGER ALL;
+         RESET cordon.text_form"
+    ))
+    .unwrap();
+    dba.batch_execute("BEGIN; ALTER EXTENSION pg_cordon UPDATE").unwrap();
+    let findings = |client: &mut Client| -> BTreeSet<(String, String)> {
+        let rows = client.query("SELECT code, object FROM cordon.upgrade_check()", &[]).unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    };
+    let expected: BTreeSet<(String, String)> = [
+        ("constant_default", "public.old.mail"),
+        ("sealed_constant", "constraint not_that on table public.old"),
+        ("sealed_constant", "constraint odd_check on type public.odd"),
+        ("sealed_constant", "policy one on table public.old"),
+        ("sealed_constant", "index public.odd_index"),
+        ("comparison_in_definition", "constraint nor_this on table public.old"),
+        ("comparison_in_definition", "statistics object public.plain_statistics"),
+        ("implicit_plaintext", "public.shouting (rule _RETURN on view public.shouting)"),
+        ("implicit_plaintext", "function public.listed()"),
+        ("partitioned_by_sealed", "public.by_list"),
+        ("restoring_role", "loader"),
+        ("not_registered", "of_a_session"),
+        ("calls_removed_function", "function public.removed()"),
+    ]
+    .into_iter()
+    .map(|(code, object)| (code.to_owned(), object.to_owned()))
+    .collect();
+    let found = findings(&mut dba);
+    let missing: Vec<_> = expected.difference(&found).collect();
+    assert!(missing.is_empty(), "{missing:#?} of {found:#?}");
+    // Of what the release's own data has, what outlives a statement may be said; nothing else.
+    for (code, object) in found.difference(&expected) {
+        assert!(
+            ["constant_default", "sealed_constant", "comparison_in_definition"].contains(&code.as_str()),
+            "{code} {object}"
+        );
+    }
+    // The statements mend what they can, and the rest says what to write.
+    let fixes: Vec<String> = dba
+        .query("SELECT DISTINCT fix_sql FROM cordon.upgrade_check() WHERE fix_sql IS NOT NULL", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    for fix in fixes {
+        dba.batch_execute(&fix).unwrap_or_else(|error| panic!("{fix}: {error:?}"));
+    }
+    dba.batch_execute(
+        "DROP POLICY one ON old; DROP VIEW shouting; DROP FUNCTION listed(), removed(); DROP TABLE by_list",
+    )
+    .unwrap();
+    assert!(findings(&mut dba).is_empty(), "{:#?}", findings(&mut dba));
+    dba.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(text(&mut dba, "SELECT extversion FROM pg_extension WHERE extname = 'pg_cordon'"), version);
+    // Only those who may update are told.
+    dba.batch_execute("ALTER EXTENSION pg_cordon UPDATE").unwrap();
+    assert_eq!(sqlstate(&database.app().query("SELECT cordon.upgrade_check()", &[]).unwrap_err()), "42501");
+}

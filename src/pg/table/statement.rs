@@ -51,6 +51,8 @@ pub unsafe fn act_as(call: FunctionCallInfo) -> Datum {
             if !pg_sys::superuser() {
                 Failure::NotSuperuser("act as another role").raise();
             }
+            // Raises 42704 for a role that does not exist.
+            pg_sys::GetUserNameFromId(args.oid(0), false);
             if pg_sys::superuser_arg(args.oid(0)) {
                 Failure::SuperuserRole.raise();
             }

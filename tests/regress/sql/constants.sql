@@ -127,7 +127,9 @@ SELECT 'allowed'::text::lying;
 \connect - postgres
 SET row_security = off;
 CREATE TABLE old (team_id int, token encrypted_text, note shared_encrypted_text) PARTITION BY LIST (team_id);
-SELECT format('ALTER TABLE old ALTER note SET DEFAULT %L, ADD CONSTRAINT c CHECK (note::text <> %L)', cordon.encrypt('x')::text, 'x') \gexec
+DO $$ BEGIN
+    EXECUTE format('ALTER TABLE old ALTER note SET DEFAULT %L, ADD CONSTRAINT c CHECK (note::text <> %L)', cordon.encrypt('x')::text, 'x');
+END $$;
 RESET row_security;
 SET app.team_id = '7';
 ALTER TABLE old RENAME TO older;
