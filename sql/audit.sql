@@ -62,6 +62,12 @@ CREATE OR REPLACE FUNCTION cordon.audit_tables() RETURNS SETOF cordon.finding
            fix
     FROM mended WHERE NOT is_registered AND NOT has_floor AND has_protected_parent
     UNION ALL
+    SELECT 'error', 'registration_stale', p.relation::text,
+           format('It is registered with the tenant column "%s", which it does not have: nothing here looks at it.', p.tenant_column),
+           format('SELECT cordon.protect(%L, ''...'')', p.relation)
+    FROM cordon.protected_table p JOIN pg_class c ON c.oid = p.relation
+    WHERE p.relation NOT IN (SELECT relation FROM cordon_internal.registered())
+    UNION ALL
     SELECT 'error', 'row_security_off', name, 'Row security is off: every session sees every row.', fix
     FROM mended WHERE (is_registered OR has_floor) AND NOT relrowsecurity
     UNION ALL
@@ -390,7 +396,9 @@ BEGIN
         RETURN;
     END IF;
     FOR col IN
-        SELECT s.* FROM cordon.sealed_columns() s JOIN pg_class c ON c.oid = s.relation AND c.relkind = 'r'
+        SELECT s.relation, s.column_name, c.relkind, t.is_shared, t.tenant_column
+        FROM cordon_internal.stored_columns() s JOIN pg_class c ON c.oid = s.relation
+        LEFT JOIN cordon.sealed_columns() t USING (relation, column_name)
     LOOP
         -- The lock on a table is given up before the next is looked at.
         BEGIN
@@ -404,7 +412,8 @@ BEGIN
         LOOP
             RETURN NEXT ('info', 'old_key_in_use', format('%s.%I', col.relation, col.column_name),
                 format('Values need key %s, which is not primary any more.', old),
-                format(CASE WHEN col.is_shared OR col.tenant_column IS NOT NULL THEN 'CALL cordon.reencrypt(%L, %L)'
+                format(CASE WHEN col.relkind = 'm' THEN 'REFRESH MATERIALIZED VIEW %1$s'
+                            WHEN col.is_shared OR col.tenant_column IS NOT NULL THEN 'CALL cordon.reencrypt(%L, %L)'
                             ELSE 'CALL cordon.reencrypt(%L, %L, tenant_column => ''...'')' END,
                        col.relation, col.column_name))::cordon.finding;
         END LOOP;

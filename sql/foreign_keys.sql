@@ -22,6 +22,7 @@ DECLARE
     index_name text;
     key_name text;
     check_name text;
+    is_counted boolean;
     is_indexed boolean;
     keeps_match boolean;
     indexed text[] := '{}'; -- the unique keys that an earlier row of the list brings
@@ -39,16 +40,13 @@ BEGIN
                coalesce(ARRAY(SELECT quote_ident(a.attname) FROM unnest(k.confdelsetcols) WITH ORDINALITY d (attnum, at)
                               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = d.attnum ORDER BY d.at), '{}')
                    AS delete_columns,
-               -- Whoever has the rights of the source's owner counts as that role; of a table of somebody else's it may see
-               -- some rows only.
-               pg_has_role(s.relowner, 'USAGE') AND has_table_privilege(s.relowner, t.oid, 'SELECT')
-                   AND (s.relowner = t.relowner OR NOT t.relrowsecurity OR o.rolsuper OR o.rolbypassrls) AS is_countable
+               -- As the owner of both: what one owner has planted at a table does not run with the rights of another.
+               pg_has_role(s.relowner, 'USAGE') AND s.relowner = t.relowner AS is_countable
         FROM pg_constraint k
         JOIN cordon_internal.registered() p ON p.relation = k.conrelid
         LEFT JOIN cordon_internal.registered() q ON q.relation = k.confrelid
         JOIN pg_class s ON s.oid = k.conrelid
         JOIN pg_class t ON t.oid = k.confrelid
-        JOIN pg_roles o ON o.oid = s.relowner
         JOIN pg_attribute sa ON sa.attrelid = s.oid AND sa.attname = p.tenant_column AND NOT sa.attisdropped
         JOIN pg_attribute ta ON ta.attrelid = t.oid AND ta.attname = coalesce(q.tenant_column, p.tenant_column)
             AND ta.attnum > 0 AND NOT ta.attisdropped
@@ -82,6 +80,7 @@ BEGIN
         IF count_rows AND key.is_countable THEN
             -- As the owner, whose code the operators, casts and expressions of indexes may be. What is counted is given up with
             -- its locks.
+            is_counted := false;
             BEGIN
                 -- Not by a cast to text, which may be a function that the owner of a type wrote.
                 crossing_rows := cordon_internal.as_owner(key.source, format(
@@ -91,12 +90,12 @@ BEGIN
                     CASE key.source_kind WHEN 'r' THEN 'ONLY' ELSE '' END, key.source,
                     CASE key.target_kind WHEN 'r' THEN 'ONLY' ELSE '' END, key.target,
                     key.joined, key.source_tenant, key.target_tenant));
+                is_counted := true;
                 RAISE SQLSTATE 'CPRVE';
-            EXCEPTION
-                WHEN SQLSTATE 'CPRVE' THEN
-                    NULL;
-                WHEN OTHERS THEN
+            EXCEPTION WHEN OTHERS THEN
+                IF NOT is_counted THEN
                     notes := notes || format('The rows could not be counted: SQLSTATE %s.', SQLSTATE);
+                END IF;
             END;
         END IF;
 

@@ -12,10 +12,22 @@ CREATE OR REPLACE FUNCTION cordon.sealed_columns()
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_type k ON k.oid = cordon_internal.sealed_kind(a.atttypid)
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND cordon_internal.contains_sealed(a.atttypid)
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+        -- Not asked of the types of nobody's columns, which may be as entangled as somebody liked.
+        AND CASE WHEN c.relkind IN ('r', 'p') THEN cordon_internal.contains_sealed(a.atttypid) END
     $$;
 COMMENT ON FUNCTION cordon.sealed_columns() IS
     'the columns of encrypted types in this database, and of arrays, composites and ranges of them';
+
+CREATE OR REPLACE FUNCTION cordon_internal.stored_columns() RETURNS TABLE (relation regclass, column_name name)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT c.oid, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+        AND CASE WHEN c.relkind IN ('r', 'm') THEN cordon_internal.contains_sealed(a.atttypid) END
+    $$;
+COMMENT ON FUNCTION cordon_internal.stored_columns() IS
+    'the columns that hold values of encrypted types: of tables, partitions and materialized views';
 
 CREATE OR REPLACE FUNCTION cordon.leaves(root regclass) RETURNS SETOF regclass
     LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp
@@ -120,8 +132,10 @@ CREATE OR REPLACE VIEW cordon.reencrypt_progress AS
                                       OPERATOR(pg_catalog./) r.blocks::numeric, 1)
                 ELSE 100::numeric END AS percent,
            r.rows_done,
-           pg_catalog.round(r.rows_done::numeric OPERATOR(pg_catalog./) GREATEST(
-               EXTRACT(epoch FROM r.updated_at OPERATOR(pg_catalog.-) r.started_at), 0.001::numeric)) AS rows_per_second,
+           -- Anybody writes rows of their own tables there.
+           CASE WHEN pg_catalog.isfinite(r.updated_at) AND pg_catalog.isfinite(r.started_at)
+                THEN pg_catalog.round(r.rows_done::numeric OPERATOR(pg_catalog./) GREATEST(
+                    EXTRACT(epoch FROM r.updated_at OPERATOR(pg_catalog.-) r.started_at), 0.001::numeric)) END AS rows_per_second,
            r.started_at, r.updated_at, r.finished_at,
            r.finished_at IS NULL AND EXISTS (
                SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) r.pid) AS is_running
@@ -193,8 +207,7 @@ BEGIN
     IF NOT force AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
        AND EXISTS (SELECT FROM cordon.keyring_keys() k WHERE k.id = disable_key.id AND k.status = 'enabled') THEN
         FOR col IN
-            SELECT s.relation, s.column_name FROM cordon.sealed_columns() s
-            JOIN pg_class c ON c.oid = s.relation AND c.relkind = 'r' ORDER BY s.relation::text, s.column_name
+            SELECT s.relation, s.column_name FROM cordon_internal.stored_columns() s ORDER BY s.relation::text, s.column_name
         LOOP
             used := used || ARRAY(SELECT format('%s.%I (%s)', col.relation, col.column_name, k."values")
                 FROM cordon_internal.table_keys(col.relation, col.column_name, 2147483647) k WHERE k.key_id = disable_key.id);
@@ -206,7 +219,7 @@ BEGIN
             RAISE dependent_objects_still_exist USING
                 MESSAGE = format('values in this database need key %s', id),
                 DETAIL = format('Columns, and values in them: %s.', array_to_string(used, ', ')),
-                HINT = 'CALL cordon.reencrypt(...) for each of them first, or disable it all the same with force => true.';
+                HINT = 'CALL cordon.reencrypt(...) for each of them first, and REFRESH MATERIALIZED VIEW, or disable it all the same with force => true.';
         END IF;
     END IF;
     PERFORM cordon.set_key_disabled(id);

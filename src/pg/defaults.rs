@@ -15,7 +15,13 @@ use pgrx::{
     pg_sys::{self, List, Node, NodeTag, Oid},
 };
 
-use super::{definitions, error::Failure, sealed_types::holds_sealed, table::column, trees::walk_raw};
+use super::{
+    definitions,
+    error::Failure,
+    sealed_types::holds_sealed,
+    table::{self, column},
+    trees::walk_raw,
+};
 
 /// The statement with its defaults of sealed columns rewritten: a copy, or the statement itself when it has none.
 ///
@@ -85,7 +91,8 @@ unsafe fn alter_table(statement: &mut pg_sys::AlterTableStmt) -> bool {
     // SAFETY: by this function's contract.
     unsafe {
         let relation = relation_of(statement.relation);
-        if relation == Oid::INVALID {
+        // Of another's table nothing is looked at: PostgreSQL refuses the statement.
+        if relation == Oid::INVALID || table::check_owner(relation).is_err() {
             return false;
         }
         let mut defaults = ptr::null_mut();

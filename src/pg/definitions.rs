@@ -42,6 +42,16 @@ static NEW: ProcessCell<Vec<(Oid, c_int)>> = ProcessCell::new(Vec::new());
 /// How often values had been read from text when the innermost utility statement began.
 static INPUTS_BEFORE: AtomicU64 = AtomicU64::new(0);
 
+/// What holds of the statement that is under way; for [`transaction`], which takes it back where an error was caught.
+pub fn inputs_before() -> u64 {
+    INPUTS_BEFORE.load(Ordering::Relaxed)
+}
+
+/// Takes it back.
+pub fn restore_inputs_before(before: u64) {
+    INPUTS_BEFORE.store(before, Ordering::Relaxed);
+}
+
 static mut NEXT_OBJECT_ACCESS: pg_sys::object_access_hook_type = None;
 static mut NEXT_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 
@@ -340,7 +350,9 @@ fn check_new(new: &[(Oid, c_int)]) {
                 continue;
             }
             if *number > 0 {
-                if has_value_for_old_rows(*relation, *number) {
+                if has_value_for_old_rows(*relation, *number)
+                    || has_default_of_domain(*relation, *number) && has_rows(*relation)
+                {
                     Failure::DefaultForOldRows.raise();
                 }
                 continue;
@@ -370,6 +382,19 @@ unsafe fn has_value_for_old_rows(relation: Oid, number: c_int) -> bool {
         let (has_value, type_oid) = (attribute.atthasmissing, attribute.atttypid);
         pg_sys::ReleaseSysCache(row);
         has_value && holds_sealed(type_oid)
+    }
+}
+
+/// Whether a sealed column is of a domain with a default, which PostgreSQL has evaluated once for each of the rows that were
+/// there, or for all of them.
+///
+/// # Safety
+/// In a transaction.
+unsafe fn has_default_of_domain(relation: Oid, number: c_int) -> bool {
+    // SAFETY: lookups in the system catalogs.
+    unsafe {
+        let type_oid = pg_sys::get_atttype(relation, number as i16);
+        type_oid != Oid::INVALID && holds_sealed(type_oid) && !pg_sys::get_typdefault(type_oid).is_null()
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Failure {
     NotSuperuser(&'static str),
     /// Not a table, or somebody else's.
     NotOwner(String),
+    /// Not a table of the role that owns the one it is used with.
+    OtherOwner(String),
     /// No relation has that oid.
     NoTable,
     /// A table whose access method does not say what is needed of it.
@@ -253,6 +255,12 @@ impl Failure {
                 format!("must be owner of table {table}"),
                 None,
                 "Call it for a table, as its owner or as a superuser.",
+            ),
+            Self::OtherOwner(table) => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("table {table} belongs to another role than the table that it is used with"),
+                Some("What its owner has planted there would run with the rights of the other.".into()),
+                "Give both one owner, ALTER TABLE ... OWNER TO, or work on each by itself.",
             ),
             Self::NoTable => (
                 Code::ERRCODE_UNDEFINED_TABLE,

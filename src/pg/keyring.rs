@@ -22,6 +22,7 @@ use pgrx::{
 use super::{
     error::{Failure, NoKeyring},
     keys, settings,
+    tenant::transaction,
 };
 
 /// Whether the postmaster loaded the library, and so ran the command if there is one. Inherited by its children.
@@ -36,15 +37,17 @@ pub struct Loaded {
     /// When the last attempt failed to read a newer one, by the statement; None when it did not. What was rotated away or
     /// disabled meanwhile is not known then.
     failed_at: Option<TimestampTz>,
+    /// The transaction in which it was read ahead of a reload that PostgreSQL has been told of and has not done.
+    ahead_in: u32,
 }
 
 impl Loaded {
     pub const fn none() -> Self {
-        Self { ring: None, as_of: 0, from_command: false, failed_at: None }
+        Self { ring: None, as_of: 0, from_command: false, failed_at: None, ahead_in: 0 }
     }
 
     fn of(ring: Keyring, as_of: TimestampTz) -> Self {
-        Self { ring: Some(ring), as_of, from_command: false, failed_at: None }
+        Self { ring: Some(ring), as_of, from_command: false, failed_at: None, ahead_in: 0 }
     }
 
     /// As [`Self::current`], for keys that new values are made with: never by a ring that may be outdated. Once a statement
@@ -55,6 +58,13 @@ impl Loaded {
     pub fn newest(&mut self, changed: impl FnMut()) -> Result<&Keyring, Failure> {
         let mut changed = changed;
         self.current(&mut changed)?;
+        // A call that commits is one message of the client, during which PostgreSQL reloads nothing.
+        let transaction = transaction();
+        // SAFETY: a plain variable of this process, which a signal handler sets.
+        if unsafe { pg_sys::ConfigReloadPending } != 0 && self.ahead_in != transaction {
+            self.read(self.as_of, &mut changed)?;
+            self.ahead_in = transaction;
+        }
         if self.failed_at.is_some_and(|failed_at| failed_at != statement_start()) {
             self.read(self.as_of, &mut changed)?;
         }

@@ -22,7 +22,7 @@ use super::{
     log, plans,
     presence::is_present,
     sealed_types::holds_sealed,
-    text_form,
+    table, text_form,
     trees::{self, guarded},
 };
 
@@ -84,6 +84,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
         if let Some(next) = PREVIOUS_HOOK {
             next(state, query, jumble);
         }
+        table::lift_row_security((*state).p_sourcetext);
     }
 }
 

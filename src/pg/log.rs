@@ -8,7 +8,7 @@
 use core::{
     ffi::{CStr, c_char, c_int},
     ptr, slice,
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 use std::hash::{DefaultHasher, Hasher};
 
@@ -30,6 +30,10 @@ static SECRET_SINCE: AtomicI64 = AtomicI64::new(TimestampTz::MIN);
 
 /// The texts of statements that have handled secrets, by digest: those that came last for each place.
 static TOUCHED: [AtomicU64; 512] = [const { AtomicU64::new(0) }; 512];
+
+/// Whether this process helps another with a query in a database that has no secrets. A worker has the text of its leader's
+/// statement and knows nothing else of it, so that its entries are without secrets unless it is known that there are none.
+static WORKS_WITHOUT_SECRETS: AtomicBool = AtomicBool::new(false);
 
 static mut NEXT_EMIT_LOG: pg_sys::emit_log_hook_type = None;
 
@@ -56,18 +60,14 @@ pub fn note_secret() {
     }
 }
 
+/// Notes that a parallel worker is in a database that has no secrets.
+pub fn note_worker_without_secrets() {
+    WORKS_WITHOUT_SECRETS.store(true, Ordering::Relaxed);
+}
+
 /// Whether values of a type are secrets, or what is taken for one is perhaps a secret.
 pub fn is_secret(type_oid: pg_sys::Oid) -> bool {
     holds_sealed(type_oid) || is_token_hash(type_oid)
-}
-
-/// Tells the processes that help with a query whether it handles a secret: they have its text, and know nothing else of it. By
-/// a setting, which PostgreSQL hands over. To be called before they are started.
-pub fn tell_workers() {
-    let (is_told, is_due) = (settings::leader_has_secret(), has_secret());
-    if is_told != is_due {
-        settings::set_leader_has_secret(is_due);
-    }
 }
 
 /// Has the server log show a text as the detail of the error that is about to be raised, whose own detail tells less.
@@ -86,7 +86,7 @@ static mut KEYRING_DETAIL: [u8; 1 << 10] = [0; 1 << 10];
 /// bound and executed by messages of the client that count as statements of their own, of which only some may see the
 /// literal in its text.
 fn has_secret() -> bool {
-    (is_parallel_worker() && settings::leader_has_secret())
+    (is_parallel_worker() && !WORKS_WITHOUT_SECRETS.load(Ordering::Relaxed))
         || SECRET_SINCE.load(Ordering::Relaxed) == statement_start()
         || digest_of_statement().is_some_and(|(slot, digest)| slot.load(Ordering::Relaxed) == digest)
 }
@@ -131,7 +131,12 @@ unsafe fn redact(entry: &mut ErrorData) {
         }
         // The context shows statements of functions, parameters, the line that COPY reads.
         entry.hide_ctx = true;
-        if entry.elevel == PgLogLevel::LOG as c_int {
+        // Those of pgaudit and auto_explain are entries about a statement at whatever level these are told to log.
+        let is_about_statement = entry.elevel < PgLogLevel::ERROR as c_int
+            && ([PgLogLevel::LOG as c_int, PgLogLevel::LOG_SERVER_ONLY as c_int].contains(&entry.elevel)
+                || is_plan(entry)
+                || text(entry.message).is_some_and(|message| message.starts_with(AUDIT)));
+        if is_about_statement {
             redact_statement(entry);
         } else {
             redact_error(entry);
@@ -173,8 +178,12 @@ unsafe fn redact_error(entry: &mut ErrorData) {
         }
     }
     // An error's memory is not freed piece by piece, as that of lesser entries is.
-    if entry.elevel >= PgLogLevel::ERROR as c_int && tells_a_row(entry.sqlerrcode) {
-        entry.detail_log = c"The row is left out, because it holds what is sealed.".as_ptr().cast_mut();
+    if entry.elevel >= PgLogLevel::ERROR as c_int {
+        if tells_a_row(entry.sqlerrcode) {
+            entry.detail_log = c"The row is left out, because it holds what is sealed.".as_ptr().cast_mut();
+        } else if is_of_data(entry.sqlerrcode) && is_touched && !entry.detail.is_null() {
+            entry.detail_log = c"The detail is left out, because it may hold a secret.".as_ptr().cast_mut();
+        }
     }
 }
 
@@ -260,7 +269,7 @@ fn statement_in(message: &mut [u8]) -> Option<&mut [u8]> {
 /// Where the statement begins that other extensions put into the middle of their messages, as pgaudit does: after its seventh
 /// comma, whichever statement it is; of others the present statement, in which a quote may be doubled.
 fn quoted_statement_in(message: &[u8]) -> Option<usize> {
-    if message.starts_with(b"AUDIT: ") {
+    if message.starts_with(AUDIT) {
         return message.iter().enumerate().filter(|(_, byte)| **byte == b',').nth(6).map(|(at, _)| at + 1);
     }
     // SAFETY: NULL or the statement that this process executes.
@@ -277,6 +286,9 @@ fn quoted_statement_in(message: &[u8]) -> Option<usize> {
     };
     (!statement.is_empty()).then(|| (0..message.len()).find(|at| begins(*at)))?
 }
+
+/// What entries of pgaudit begin with.
+const AUDIT: &[u8] = b"AUDIT: ";
 
 /// So many bytes of a statement are not there by chance.
 const SAME: usize = 24;
@@ -364,6 +376,11 @@ const DEADLOCK_DETECTED: c_int = {
 /// check options (44). The class is the first two characters, six bits each.
 const fn tells_a_row(sqlstate: c_int) -> bool {
     matches!(sqlstate & 0xfff, 0o0302 | 0o0404)
+}
+
+/// Whether an error is one of a value (class 22), whose detail may quote it.
+const fn is_of_data(sqlstate: c_int) -> bool {
+    sqlstate & 0xfff == 0o0202
 }
 
 fn is_parallel_worker() -> bool {

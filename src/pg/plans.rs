@@ -9,7 +9,7 @@ use core::{
     ffi::{CStr, c_char, c_int, c_void},
     ptr,
 };
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use pgrx::pg_sys::{self, Datum, Node, NodeTag, Oid, PlannedStmt, Query};
 
@@ -33,8 +33,11 @@ static WITH_LITERALS: ProcessCell<Vec<Oid>> = ProcessCell::new(Vec::new());
 /// How many have been found in this process. A count only grows, so that it does not matter how an attempt to plan ended.
 static FOUND: AtomicU64 = AtomicU64::new(0);
 
-/// How many calls of the planner are under way, as far as no error ended them: reset with the transaction.
+/// How many calls of the planner are under way: those that an error ended are taken off with their subtransaction.
 static PLANNING: AtomicU32 = AtomicU32::new(0);
+
+/// Whether no SQL function is put in, until the present plan is made.
+static KEEPS_ALL_OUT: AtomicBool = AtomicBool::new(false);
 
 /// The SQL function that was asked about last: the one that is put in, if any is.
 static LAST_ASKED: AtomicU32 = AtomicU32::new(0);
@@ -70,17 +73,31 @@ pub fn note_input() -> Result<(), Failure> {
     if !is_inlining || function == Oid::INVALID {
         return Ok(());
     }
+    FOUND.fetch_add(1, Ordering::Relaxed);
     let mut known = WITH_LITERALS.borrow_mut();
-    if !known.contains(&function) {
+    if known.contains(&function) {
+        // That one is not put in, so it is another's body: parsing it has run queries of its own. Then none is put in.
+        KEEPS_ALL_OUT.store(true, Ordering::Relaxed);
+    } else {
         known.push(function);
-        FOUND.fetch_add(1, Ordering::Relaxed);
     }
     if PLANNING.load(Ordering::Relaxed) == 0 { Err(Failure::LiteralInFunction) } else { Ok(()) }
 }
 
 /// Called when a transaction ends.
 pub fn forget_planning() {
-    PLANNING.store(0, Ordering::Relaxed);
+    restore_planning(0);
+    KEEPS_ALL_OUT.store(false, Ordering::Relaxed);
+}
+
+/// How many calls of the planner are under way; for [`super::transaction`], which takes it back where an error was caught.
+pub fn planning() -> u32 {
+    PLANNING.load(Ordering::Relaxed)
+}
+
+/// Takes it back.
+pub fn restore_planning(count: u32) {
+    PLANNING.store(count, Ordering::Relaxed);
 }
 
 /// Owns nothing: see [`super::trees`].
@@ -108,9 +125,11 @@ unsafe extern "C-unwind" fn plan(
             let before = FOUND.load(Ordering::Relaxed);
             PLANNING.fetch_add(1, Ordering::Relaxed);
             let planned = next_planner(query, text, options, parameters);
-            // An error in another call of the planner, which was caught, may have left it higher.
             let _ = PLANNING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| Some(depth.saturating_sub(1)));
             if FOUND.load(Ordering::Relaxed) == before {
+                if PLANNING.load(Ordering::Relaxed) == 0 {
+                    KEEPS_ALL_OUT.store(false, Ordering::Relaxed);
+                }
                 return planned;
             }
             query = again;
@@ -221,7 +240,7 @@ fn is_kept_out(function: Oid) -> bool {
         return false;
     }
     LAST_ASKED.store(function.to_u32(), Ordering::Relaxed);
-    WITH_LITERALS.borrow_mut().contains(&function)
+    KEEPS_ALL_OUT.load(Ordering::Relaxed) || WITH_LITERALS.borrow_mut().contains(&function)
 }
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! Which types are sealed. One list, by which everything else knows them: types by identity, never by name.
 
 use core::ffi::c_int;
-use std::sync::OnceLock;
+use std::{collections::HashSet, sync::OnceLock};
 
 use cordon_core::Kind;
 use pgrx::{
@@ -37,30 +37,58 @@ pub fn is_token_hash(type_oid: Oid) -> bool {
 }
 
 /// Whether values of the type are sealed, or hold sealed ones: arrays, composites, ranges, and domains over them.
+///
+/// Anybody makes types, as deep and as entangled as they like: each is looked at once, without recursion, and a statement that
+/// has enough of it can be cancelled.
 pub fn holds_sealed(type_oid: Oid) -> bool {
     // Types of initdb: most constants are of one.
     if type_oid.to_u32() < pg_sys::FirstNormalObjectId {
         return false;
     }
+    let mut seen = HashSet::from([type_oid]);
+    let mut open = vec![type_oid];
+    while let Some(next) = open.pop() {
+        pgrx::check_for_interrupts!();
+        match parts(next) {
+            Parts::Sealed => return true,
+            Parts::Types(types) => {
+                let is_new = |oid: &Oid| oid.to_u32() >= pg_sys::FirstNormalObjectId && seen.insert(*oid);
+                open.extend(types.into_iter().filter(is_new));
+            }
+        }
+    }
+    false
+}
+
+/// What values of a type are made of.
+enum Parts {
+    /// Values of a sealed type.
+    Sealed,
+    /// Values of other types, or of none.
+    Types(Vec<Oid>),
+}
+
+fn parts(type_oid: Oid) -> Parts {
     // SAFETY: lookups in the system catalogs.
     unsafe {
         if !exists(type_oid) {
-            return false;
+            return Parts::Types(Vec::new());
         }
         let base = pg_sys::getBaseType(type_oid);
         let element = pg_sys::get_element_type(base);
         if element != Oid::INVALID {
-            return holds_sealed(element);
+            return Parts::Types(vec![element]);
         }
-        match u8::try_from(pg_sys::get_typtype(base)).unwrap_or_default() {
-            pg_sys::TYPTYPE_BASE => kind_of_base(base).is_some(),
-            pg_sys::TYPTYPE_COMPOSITE => PgTupleDesc::for_composite_type_by_oid(base).is_some_and(|columns| {
-                columns.iter().any(|column| !column.attisdropped && holds_sealed(column.atttypid))
-            }),
-            pg_sys::TYPTYPE_RANGE => holds_sealed(pg_sys::get_range_subtype(base)),
-            pg_sys::TYPTYPE_MULTIRANGE => holds_sealed(pg_sys::get_multirange_range(base)),
-            _ => false,
-        }
+        Parts::Types(match u8::try_from(pg_sys::get_typtype(base)).unwrap_or_default() {
+            pg_sys::TYPTYPE_BASE if kind_of_base(base).is_some() => return Parts::Sealed,
+            pg_sys::TYPTYPE_COMPOSITE => PgTupleDesc::for_composite_type_by_oid(base)
+                .map_or_else(Vec::new, |columns| {
+                    columns.iter().filter(|column| !column.attisdropped).map(|column| column.atttypid).collect()
+                }),
+            pg_sys::TYPTYPE_RANGE => vec![pg_sys::get_range_subtype(base)],
+            pg_sys::TYPTYPE_MULTIRANGE => vec![pg_sys::get_multirange_range(base)],
+            _ => Vec::new(),
+        })
     }
 }
 

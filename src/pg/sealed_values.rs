@@ -41,8 +41,9 @@ impl Shape {
         if let Some((kind, _)) = sealed_kind(type_oid) {
             return Some(Self::Value(kind));
         }
-        // SAFETY: lookups in the system catalogs.
+        // SAFETY: lookups in the system catalogs. Types are as deep as somebody made them.
         unsafe {
+            pg_sys::check_stack_depth();
             let base = pg_sys::getBaseType(type_oid);
             let element = pg_sys::get_element_type(base);
             if element != Oid::INVALID {
@@ -73,6 +74,7 @@ impl Shape {
     pub unsafe fn map(&self, value: Datum, f: &mut Change<'_>) -> Result<Option<Datum>, Failure> {
         // SAFETY: by this function's contract.
         unsafe {
+            pg_sys::check_stack_depth();
             match self {
                 Self::Value(kind) => {
                     let sealed = Varlena::detoast(value);

@@ -25,7 +25,6 @@ static mut ON_UNSET_TENANT: c_int = ERROR;
 static mut GUARD_LEVEL: c_int = WARN;
 static mut REDACT_LOG: c_int = TOUCHED;
 static mut FREEZE_TENANT: bool = false;
-static mut LEADER_HAS_SECRET: bool = false;
 static mut TENANT_SETTING: *mut c_char = ptr::null_mut();
 static mut KEYRING_FILE: *mut c_char = ptr::null_mut();
 static mut KEYRING_COMMAND: *mut c_char = ptr::null_mut();
@@ -138,47 +137,8 @@ pub fn define() {
             &raw mut REDACT_LOG,
             &REDACTION,
         );
-        // Not for users: parallel workers are given the settings of their leader.
-        pg_sys::DefineCustomBoolVariable(
-            LEADER_SETTING.as_ptr(),
-            c"Whether the query of the leading process handles a secret.".as_ptr(),
-            ptr::null(),
-            &raw mut LEADER_HAS_SECRET,
-            false,
-            GucContext::PGC_INTERNAL,
-            (pg_sys::GUC_NO_SHOW_ALL | pg_sys::GUC_NOT_IN_SAMPLE | pg_sys::GUC_DISALLOW_IN_FILE) as c_int,
-            None,
-            None,
-            None,
-        );
         // A misspelt cordon.* is an error from now on.
         pg_sys::MarkGUCPrefixReserved(c"cordon".as_ptr());
-    }
-}
-
-const LEADER_SETTING: &CStr = c"cordon.leader_has_secret";
-
-/// Whether the process that leads this one has a query that handles a secret; in a leader, what it has said last.
-pub fn leader_has_secret() -> bool {
-    // SAFETY: PostgreSQL writes it between calls.
-    unsafe { LEADER_HAS_SECRET }
-}
-
-/// Says so to the processes that are started from now on.
-pub fn set_leader_has_secret(has_secret: bool) {
-    let value = if has_secret { c"on" } else { c"off" };
-    // SAFETY: static strings, and a value that the setting takes.
-    unsafe {
-        pg_sys::set_config_option(
-            LEADER_SETTING.as_ptr(),
-            value.as_ptr(),
-            GucContext::PGC_INTERNAL,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SET,
-            true,
-            0,
-            false,
-        );
     }
 }
 

@@ -15,7 +15,7 @@ use core::{
 use cordon_core::TenantId;
 use pgrx::pg_sys::{self, LocalTransactionId};
 
-use super::{cell::ProcessCell, error::Failure, log, settings, tenant_setting};
+use super::{cell::ProcessCell, error::Failure, log, presence::is_present, settings, tenant_setting};
 
 /// A tenant as it was set, with what readers need of it, so that they need not parse it.
 pub struct Assigned {
@@ -137,7 +137,7 @@ fn is_parallel_worker() -> bool {
 }
 
 /// The present transaction's number in this process, or 0 outside of transactions.
-fn transaction() -> LocalTransactionId {
+pub fn transaction() -> LocalTransactionId {
     // SAFETY: null in processes without an entry in the process array, else this process's own entry.
     unsafe {
         #[cfg(any(feature = "pg15", feature = "pg16"))]
@@ -156,11 +156,12 @@ unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags:
     // SAFETY: PostgreSQL passes a query with its plan. The next function is called outside of the guard, which would
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
-        if (*(*query).plannedstmt).parallelModeNeeded && !is_parallel_worker() {
-            pg_sys::submodules::panic::pgrx_extern_c_guard(|| {
-                withdraw_unreadable();
-                log::tell_workers();
-            });
+        if is_parallel_worker() {
+            if !is_present() {
+                log::note_worker_without_secrets();
+            }
+        } else if (*(*query).plannedstmt).parallelModeNeeded {
+            pg_sys::submodules::panic::pgrx_extern_c_guard(withdraw_unreadable);
         }
         match NEXT_EXECUTOR_START {
             Some(next) => next(query, flags),

@@ -1,15 +1,45 @@
-//! What is done when a transaction ends.
+//! What is done when a transaction or a subtransaction ends.
 
 use core::{ffi::c_void, ptr};
 
 use pgrx::pg_sys;
 
-use super::{definitions, keys, literals, plans, tenant, text_form};
+use super::{cell::ProcessCell, definitions, keys, literals, plans, table, tenant, text_form};
 
 /// Asks to be called. Once a process.
 pub fn install_callback() {
     // SAFETY: while the library loads nothing else runs.
-    unsafe { pg_sys::RegisterXactCallback(Some(at_end), ptr::null_mut()) };
+    unsafe {
+        pg_sys::RegisterXactCallback(Some(at_end), ptr::null_mut());
+        pg_sys::RegisterSubXactCallback(Some(at_subtransaction), ptr::null_mut());
+    }
+}
+
+/// What was under way when each of the present subtransactions began: calls of the planner, and the statement that defines
+/// something. An error passes over the frames that would count them off.
+static BEFORE: ProcessCell<Vec<(u32, u64)>> = ProcessCell::new(Vec::new());
+
+/// # Safety
+/// Called by PostgreSQL.
+unsafe extern "C-unwind" fn at_subtransaction(
+    event: pg_sys::SubXactEvent::Type,
+    _own: pg_sys::SubTransactionId,
+    _parent: pg_sys::SubTransactionId,
+    _argument: *mut c_void,
+) {
+    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB, SUBXACT_EVENT_START_SUB};
+    match event {
+        SUBXACT_EVENT_START_SUB => BEFORE.borrow_mut().push((plans::planning(), definitions::inputs_before())),
+        SUBXACT_EVENT_COMMIT_SUB => drop(BEFORE.borrow_mut().pop()),
+        SUBXACT_EVENT_ABORT_SUB => {
+            if let Some((planning, inputs_before)) = BEFORE.borrow_mut().pop() {
+                table::forget_lifted();
+                plans::restore_planning(planning);
+                definitions::restore_inputs_before(inputs_before);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// # Safety
@@ -19,6 +49,8 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     if [XACT_EVENT_PRE_COMMIT, XACT_EVENT_PARALLEL_PRE_COMMIT, XACT_EVENT_PRE_PREPARE].contains(&event) {
         return;
     }
+    BEFORE.borrow_mut().clear();
+    table::forget_lifted();
     literals::forget_input();
     plans::forget_planning();
     definitions::forget_new();

@@ -611,3 +611,197 @@ fn a_fix_of_the_audit_holds_no_statement_of_a_tables_name() {
         planted.assert_harmless(&format!("{code}: {sql}"));
     }
 }
+
+/// A table whose rows of tenants 7 and 8 its owner sees only by tenant, and a view over it that others may use.
+fn shared_view(planted: &Planted) -> Client {
+    let mut dba = planted.database.superuser();
+    dba.batch_execute(&format!("CREATE ROLE {0}_owner LOGIN; GRANT ALL ON SCHEMA public TO {0}_owner", planted.role))
+        .unwrap();
+    let owner = planted.database.cluster.connect(&format!("{}_owner", planted.role), &planted.database.name);
+    let mut client = owner;
+    client
+        .batch_execute(
+            "CREATE TABLE account (team_id bigint NOT NULL, id int PRIMARY KEY);
+             INSERT INTO account VALUES (7, 101), (8, 101 + 1);
+             SELECT cordon.protect('account');
+             CREATE VIEW report AS SELECT * FROM account;
+             CREATE FUNCTION total() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+                 AS 'SELECT count(*) FROM public.account';
+             GRANT SELECT, UPDATE ON report TO PUBLIC",
+        )
+        .unwrap();
+    client
+}
+
+#[test]
+fn row_security_of_others_is_not_lifted_for_the_owner_of_a_table() {
+    let planted = Planted::new("lifted");
+    let mut owner = shared_view(&planted);
+    let mut evil = planted.evil();
+    evil.batch_execute(
+        "CREATE TABLE mine (team_id bigint NOT NULL, id int PRIMARY KEY, seen text);
+         CREATE TABLE spied (seen bigint);
+         CREATE FUNCTION spy(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+         BEGIN
+             IF (SELECT count(*) FROM public.report) > 1 OR public.total() > 1 THEN RAISE WARNING 'spied'; END IF;
+             RETURN 1;
+         END $$;
+         SET app.team_id = '7';
+         CREATE TABLE child (team_id bigint NOT NULL, id int REFERENCES mine);
+         CREATE INDEX ON child ((public.spy(1)));
+         INSERT INTO mine VALUES (7, 1), (8, 2); INSERT INTO child VALUES (7, 1), (8, 1);
+         SELECT cordon.protect(t) FROM unnest('{mine,child}'::regclass[]) t",
+    )
+    .unwrap();
+    // By a statement of the attacker's own.
+    for statement in [
+        "SELECT cordon_internal.as_owner('mine'::regclass, 'SELECT count(*) FROM public.report')",
+        "SELECT cordon_internal.as_owner('mine'::regclass, 'SELECT (SELECT count(*) FROM public.report) FROM public.mine LIMIT 1')",
+        "SELECT cordon_internal.as_owner('mine'::regclass, 'WITH r AS (SELECT * FROM public.report) SELECT count(*) FROM r')",
+        "SELECT cordon_internal.as_owner('mine'::regclass, 'UPDATE public.report SET id = 999 WHERE team_id = 8')",
+        "SELECT cordon_internal.as_owner('mine'::regclass, 'INSERT INTO public.mine SELECT team_id, id FROM public.report')",
+    ] {
+        assert_refused(evil.batch_execute(statement), "42501", &[]);
+    }
+    for statement in
+        ["SELECT 1; SELECT count(*) FROM public.report", "DECLARE c CURSOR FOR SELECT * FROM public.mine", ""]
+    {
+        let call = "SELECT cordon_internal.as_owner('mine'::regclass, $1)";
+        assert!(evil.query(call, &[&statement]).is_err(), "{statement}");
+    }
+    // By functions, whose rights are not lent: each counts the tenant's one row.
+    let total = "SELECT cordon_internal.as_owner('mine'::regclass, 'SELECT public.total()')";
+    assert_eq!(evil.query_one(total, &[]).unwrap().get::<_, String>(0), "1");
+    // By what the planner and the parser evaluate.
+    let (sent, warnings) = std::sync::mpsc::channel();
+    let mut config = postgres::Config::new();
+    config
+        .host_path(planted.database.cluster.directory())
+        .user(&planted.role)
+        .dbname(&planted.database.name)
+        .notice_callback(move |notice| drop(sent.send(notice.message().to_owned())));
+    let mut fresh = config.connect(postgres::NoTls).unwrap();
+    fresh
+        .batch_execute(
+            "SET app.team_id = '7';
+             CREATE DOMAIN spying AS text CHECK (public.spy(length(VALUE)) = 1); CREATE TYPE holder AS (a spying);
+             SELECT * FROM cordon.foreign_keys();
+             SELECT cordon_internal.as_owner('mine'::regclass, $$SELECT count(*) FROM public.mine WHERE '(x)'::public.holder IS NOT NULL$$);
+             SELECT * FROM cordon.audit()",
+        )
+        .unwrap();
+    let spied: Vec<_> = warnings.try_iter().filter(|message| message == "spied").collect();
+    assert!(spied.is_empty(), "{} times", spied.len());
+    // And what it is for: the owner's own tables are counted whole.
+    let own = "SELECT cordon_internal.as_owner('mine'::regclass, 'SELECT count(*) FROM public.mine')";
+    assert_eq!(fresh.query_one(own, &[]).unwrap().get::<_, String>(0), "2");
+    let crossing = "SELECT crossing_rows FROM cordon.foreign_keys() WHERE from_table = 'child'::regclass";
+    assert_eq!(fresh.query_one(crossing, &[]).unwrap().get::<_, Option<i64>>(0), Some(1));
+    owner.batch_execute("SET app.team_id = '8'").unwrap();
+    assert_eq!(owner.query_one("SELECT id FROM account", &[]).unwrap().get::<_, i32>(0), 102);
+}
+
+#[test]
+fn what_one_owner_planted_does_not_run_with_the_rights_of_another() {
+    let planted = Planted::new("mixed_owners");
+    let (mut evil, mut dba) = (planted.evil(), planted.database.superuser());
+    evil.batch_execute(
+        "CREATE TABLE parent (team_id bigint NOT NULL, id int PRIMARY KEY); CREATE INDEX ON parent ((public.imm(1)));
+         CREATE TABLE part (team_id bigint NOT NULL, id int NOT NULL, s text NOT NULL); INSERT INTO part VALUES (7, 1, 'a')",
+    )
+    .unwrap();
+    dba.batch_execute(
+        "CREATE TABLE dba_child (team_id bigint NOT NULL, pid int REFERENCES parent); SELECT cordon.protect('dba_child');
+         CREATE TABLE whole (team_id bigint NOT NULL, id int NOT NULL, s text NOT NULL) PARTITION BY LIST (id);
+         ALTER TABLE whole ATTACH PARTITION part DEFAULT",
+    )
+    .unwrap();
+    evil.batch_execute(
+        "CREATE INDEX ON part ((public.imm(1))); ALTER TABLE part ADD CONSTRAINT planted CHECK (public.imm(1) = 1)",
+    )
+    .unwrap();
+    // The expressions are remembered by a session that has met them.
+    let mut fresh = || planted.database.superuser();
+    let row = fresh()
+        .query_one("SELECT crossing_rows FROM cordon.foreign_keys() WHERE from_table = 'dba_child'::regclass", &[]);
+    assert_eq!(row.unwrap().get::<_, Option<i64>>(0), None);
+    planted.assert_harmless("foreign_keys");
+    for statement in [
+        &format!("SELECT * FROM cordon.prove('{}', '7', '8')", planted.role),
+        "CALL cordon.encrypt_column('whole', 's', tenant_column => 'team_id')",
+        "CALL cordon.finish_conversion('whole', 's')",
+        "SELECT cordon.protect('whole')",
+        "SELECT * FROM cordon.audit()",
+        "SELECT cordon.unprotect('whole')",
+    ] {
+        may_fail(&mut fresh(), statement);
+        planted.assert_harmless(statement);
+    }
+}
+
+#[test]
+fn entangled_and_deep_types_neither_crash_a_server_nor_hold_it_up() {
+    let planted = Planted::new("deep_types");
+    let mut evil = planted.evil();
+    let entangled: String = (0..=40).map(|at| format!("CREATE TYPE pg_temp.t{at} AS (a int);")).collect();
+    evil.batch_execute(&entangled).unwrap();
+    for at in (1..=40).rev() {
+        let below = at - 1;
+        evil.batch_execute(&format!(
+            "ALTER TYPE pg_temp.t{at} ADD ATTRIBUTE b pg_temp.t{below}, ADD ATTRIBUTE c pg_temp.t{below}"
+        ))
+        .unwrap();
+    }
+    // Each level doubled the time.
+    evil.batch_execute("SET statement_timeout = '30s'; SELECT NULL::pg_temp.t40 IS NULL").unwrap();
+    let chain: String = (0..=3000).map(|at| format!("CREATE TYPE c{at} AS (a int);")).collect();
+    evil.batch_execute(&chain).unwrap();
+    let links: String = (1..=3000).rev().map(|at| format!("ALTER TYPE c{at} ADD ATTRIBUTE b c{}[];", at - 1)).collect();
+    evil.batch_execute(&links).unwrap();
+    evil.batch_execute("SELECT NULL::c3000 IS NULL; CREATE TABLE of_them (team_id bigint, c c3000)").unwrap();
+    evil.batch_execute("ALTER TYPE c0 ADD ATTRIBUTE s encrypted_text").unwrap_or_default();
+    let mut dba = planted.database.superuser();
+    dba.batch_execute(
+        "SET statement_timeout = '60s'; SELECT * FROM cordon.sealed_columns(); SELECT * FROM cordon.audit();
+         SELECT cordon.rotate_key('encryption'); SELECT * FROM cordon.audit()",
+    )
+    .unwrap();
+}
+
+#[test]
+fn nobody_learns_whether_the_table_of_another_has_rows() {
+    let planted = Planted::new("oracle");
+    let mut dba = planted.database.superuser();
+    dba.batch_execute("CREATE TABLE filled AS SELECT 1 AS a; CREATE TABLE empty (a int)").unwrap();
+    let mut evil = planted.evil();
+    let answers: Vec<String> = ["filled", "empty", "pg_catalog.pg_authid"]
+        .iter()
+        .map(|table| {
+            let alter = format!("ALTER TABLE {table} ADD COLUMN x encrypted_text DEFAULT 'x'");
+            sqlstate(&evil.batch_execute(&alter).unwrap_err())
+        })
+        .collect();
+    assert_eq!(answers, ["42501", "42501", "42501"]);
+}
+
+#[test]
+fn a_registration_whose_column_is_gone_is_an_error() {
+    let planted = Planted::new("stale");
+    let mut owner = shared_view(&planted);
+    owner
+        .batch_execute(
+            "ALTER TABLE account RENAME COLUMN team_id TO org; ALTER TABLE account DISABLE ROW LEVEL SECURITY",
+        )
+        .unwrap();
+    let mut dba = planted.database.superuser();
+    let assert = format!("SELECT cordon.assert_isolated('{}')", planted.role);
+    let error = dba.batch_execute(&assert).expect_err("the table stands open");
+    assert!(whole_error(&error).contains("registration_stale"), "{}", whole_error(&error));
+    // Progress that somebody made up stops nobody from reading that of others.
+    owner
+        .batch_execute(
+            "INSERT INTO cordon.rewriting VALUES ('account', 'x', 'reencrypt', -1, '-infinity', 'infinity', NULL, -1, 0, 0, 0)",
+        )
+        .unwrap();
+    dba.batch_execute("SELECT * FROM cordon.reencrypt_progress").unwrap();
+}

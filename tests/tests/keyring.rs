@@ -330,3 +330,41 @@ fn a_standby_does_not_change_the_keyring() {
     assert_eq!(opened(&mut superuser), "ghp_secret");
     assert_refused(superuser.query("SELECT cordon.rotate_key('encryption')", &[]), "25006", &[]);
 }
+
+/// A call that commits is one message of the client, in which PostgreSQL reloads nothing.
+#[test]
+fn a_call_that_commits_seals_under_the_keys_of_now() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    dba.batch_execute("CREATE TABLE st (v shared_encrypted_text); GRANT ALL ON st TO app").unwrap();
+    let mut app = database.app();
+    let mut holder = database.superuser();
+    holder.batch_execute("SELECT pg_advisory_lock(1)").unwrap();
+    let call = std::thread::spawn(move || {
+        app.batch_execute(
+            "DO $$ BEGIN PERFORM 'a'::text::shared_encrypted_text; COMMIT; PERFORM pg_advisory_lock(1);
+             PERFORM pg_advisory_unlock(1); COMMIT;
+             FOR i IN 1..2000 LOOP
+                 DELETE FROM st; INSERT INTO st VALUES ('b'::text::shared_encrypted_text); COMMIT;
+                 -- The signal that the file has changed comes when it comes.
+                 EXIT WHEN (SELECT cordon.key_id(v) FROM st) = current_setting('app.expected', true)::bigint;
+             END LOOP; END $$",
+        )
+    });
+    let waits =
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory')";
+    while !dba.query_one(waits, &[]).unwrap().get::<_, bool>(0) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    dba.batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+    let new = primary(&mut dba);
+    dba.batch_execute(
+        "SELECT cordon.disable_key(id) FROM cordon.keyring WHERE purpose = 'encryption' AND status <> 'primary'",
+    )
+    .unwrap();
+    holder.batch_execute("SELECT pg_advisory_unlock(1)").unwrap();
+    call.join().unwrap().unwrap();
+    let sealed_under: i64 = dba.query_one("SELECT cordon.key_id(v) FROM st", &[]).unwrap().get(0);
+    assert_eq!(sealed_under, new);
+}

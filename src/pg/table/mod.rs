@@ -7,7 +7,7 @@ mod rewrite;
 mod scan;
 mod statement;
 
-pub use owner::{Access, OwnTable, descendants, everything_under};
+pub use owner::{Access, OwnTable, check_owner, descendants, everything_under};
 pub use rewrite::Rewriter;
 pub use scan::{Blocks, Row, for_each_row};
-pub use statement::{act_as, as_owner};
+pub use statement::{act_as, as_owner, forget_lifted, lift_row_security};

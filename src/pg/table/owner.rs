@@ -117,7 +117,7 @@ impl OwnTable {
         }
     }
 
-    /// Calls `f` as the owner, from whom no row security hides rows.
+    /// Calls `f` as the owner. Row security is as it is for the owner, whose code may run in there.
     ///
     /// # Errors
     /// Those of `f`. What PostgreSQL raises takes the role and the settings back by itself.
@@ -125,7 +125,7 @@ impl OwnTable {
         // SAFETY: `end` is called with what `begin` gave, in the same transaction; an error that passes by both is one that
         // ends the transaction or subtransaction, which does the same.
         unsafe {
-            let acting = Acting::begin(self.owner, pg_sys::SECURITY_NOFORCE_RLS as c_int);
+            let acting = Acting::begin(self.owner);
             let outcome = f();
             acting.end();
             outcome
@@ -156,18 +156,33 @@ impl Acting {
     ///
     /// # Safety
     /// [`Self::end`] must be called in the same transaction, unless an error ends that.
-    pub unsafe fn begin(role: Oid, more: c_int) -> Self {
+    pub unsafe fn begin(role: Oid) -> Self {
         // SAFETY: as PostgreSQL does in `vacuum_rel` and `RI_Initial_Check`. None of these raises an error: the settings are
         // USERSET and their values valid; running out of memory ends the transaction.
         unsafe {
             let (mut former, mut context) = (Oid::INVALID, 0);
             GetUserIdAndSecContext(&raw mut former, &raw mut context);
             let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
-            SetUserIdAndSecContext(role, context | restricted as c_int | more);
+            SetUserIdAndSecContext(role, (context | restricted as c_int) & !(pg_sys::SECURITY_NOFORCE_RLS as c_int));
             let nest_level = NewGUCNestLevel();
             pin(c"search_path", c"pg_catalog, pg_temp");
             pin(c"row_security", c"on");
             Self { role: former, context, nest_level }
+        }
+    }
+
+    /// Whether row security that is forced on the owner's tables holds. While it does not, it holds on no table of any
+    /// owner whose code runs meanwhile: so none may.
+    ///
+    /// # Safety
+    /// Between [`Self::begin`] and [`Self::end`].
+    pub unsafe fn force_row_security(is_forced: bool) {
+        let lifted = pg_sys::SECURITY_NOFORCE_RLS as c_int;
+        // SAFETY: by this function's contract.
+        unsafe {
+            let (mut role, mut context) = (Oid::INVALID, 0);
+            GetUserIdAndSecContext(&raw mut role, &raw mut context);
+            SetUserIdAndSecContext(role, if is_forced { context & !lifted } else { context | lifted });
         }
     }
 
@@ -224,20 +239,26 @@ unsafe extern "C-unwind" {
 /// # Errors
 /// [`Failure::NoTable`], [`Failure::NotOwner`].
 pub fn check_owner(relation: Oid) -> Result<(), Failure> {
+    if has_rights_of(owner_of(relation)?) { Ok(()) } else { Err(Failure::NotOwner(name_of(relation))) }
+}
+
+/// # Errors
+/// [`Failure::NoTable`], [`Failure::OtherOwner`].
+pub fn check_owned_by(relation: Oid, role: Oid) -> Result<(), Failure> {
+    if owner_of(relation)? == role { Ok(()) } else { Err(Failure::OtherOwner(name_of(relation))) }
+}
+
+fn owner_of(relation: Oid) -> Result<Oid, Failure> {
     // SAFETY: a lookup in the system catalogs; the row is released before its copy of the owner is used.
-    let owner = unsafe {
+    unsafe {
         let class = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as c_int, pg_sys::Datum::from(relation));
         if class.is_null() {
             return Err(Failure::NoTable);
         }
         let owner = (*pg_sys::GETSTRUCT(class).cast::<pg_sys::FormData_pg_class>()).relowner;
         pg_sys::ReleaseSysCache(class);
-        owner
-    };
-    if has_rights_of(owner) {
-        return Ok(());
+        Ok(owner)
     }
-    Err(Failure::NotOwner(name_of(relation)))
 }
 
 /// The schema and name of a relation, quoted where SQL asks for it; of a name in another encoding than UTF-8 what can be shown.

@@ -1,19 +1,27 @@
 //! A statement in place of its owner, or of a role that attacks: for catalog questions and definitions, which are SQL.
 //!
+//! Row security that is forced on the owner's tables is lifted for a query of its tables, and for nobody's code: while the
+//! query is rewritten, which is when PostgreSQL decides it. Literals are read before, and plans made after.
+//!
 //! No guard is between PostgreSQL and the frames here, which own nothing: an error keeps its context, and the names of the
 //! constraint and the column at fault.
 
 use core::{
     ffi::{c_char, c_int, c_long, c_void},
     ptr,
+    sync::atomic::{AtomicPtr, Ordering},
 };
 
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
+use pgrx::{
+    PgList,
+    pg_sys::{self, Datum, FunctionCallInfo, Node, NodeTag, Oid},
+};
 
-use super::owner::{Access, Acting, OwnTable, check_owner};
+use super::owner::{Access, Acting, OwnTable, check_owned_by, check_owner, everything_under};
 use crate::pg::{
     error::{Failure, or_raise},
     fmgr::Args,
+    trees::{guarded, walk},
 };
 
 /// `cordon_internal.as_owner(relation oid, statement text)`: runs a statement as the owner of a relation that the caller has
@@ -30,9 +38,15 @@ pub unsafe fn as_owner(call: FunctionCallInfo) -> Datum {
             or_raise(check_owner(relation));
             // Closed again, for definitions of a table that is open are refused; the lock stays.
             let table = or_raise(OwnTable::open(relation, Access::Read));
-            (table.owner(), pg_sys::text_to_cstring(args.pointer(1).cast()))
+            let statement = pg_sys::text_to_cstring(args.pointer(1).cast());
+            // Of several the second would be parsed while row security is lifted for the first.
+            let parsed = pg_sys::pg_parse_query(statement);
+            if parsed.as_ref().is_none_or(|parsed| parsed.length != 1) {
+                Failure::NotAStatement.raise();
+            }
+            (table.owner(), statement)
         });
-        run(call, owner, statement, pg_sys::SECURITY_NOFORCE_RLS as c_int, true)
+        run(call, owner, statement, Rows::OfTheOwner(Args::new(call).oid(0)), true)
     }
 }
 
@@ -58,25 +72,151 @@ pub unsafe fn act_as(call: FunctionCallInfo) -> Datum {
             }
             (args.oid(0), pg_sys::text_to_cstring(args.pointer(1).cast()), args.bool(2))
         });
-        run(call, role, statement, 0, fires_after)
+        run(call, role, statement, Rows::OfPolicies, fires_after)
+    }
+}
+
+/// Which rows a statement reaches.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// Those that row security leaves to the role.
+    OfPolicies,
+    /// All of the role's own tables, as that one; and it reads no others.
+    OfTheOwner(Oid),
+}
+
+/// The statement that row security is to be lifted for when it is rewritten.
+static LIFTED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+/// Called when a statement has been parsed and before it is rewritten, with its text.
+pub fn lift_row_security(text: *const c_char) {
+    let lifted = LIFTED.compare_exchange(text.cast_mut(), ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed);
+    if !text.is_null() && lifted.is_ok() {
+        // SAFETY: `run` takes it back, or an error does.
+        unsafe { Acting::force_row_security(false) };
+    }
+}
+
+/// Called when a transaction or subtransaction ends: the statement has failed to parse.
+pub fn forget_lifted() {
+    LIFTED.store(ptr::null_mut(), Ordering::Relaxed);
+}
+
+/// Refuses what would reach over the role's own tables, with which the rows of others would be under no row security, or
+/// their owners' code would run with the role's rights; and what leaves something behind that goes on with them.
+///
+/// # Safety
+/// `plan` must be a plan of SPI's.
+unsafe fn check(plan: *mut c_void, role: Oid, relation: Oid) {
+    // SAFETY: by this function's contract: a list of sources of plans, each with a list of queries.
+    unsafe {
+        let sources = PgList::<pg_sys::CachedPlanSource>::from_pg(pg_sys::SPI_plan_get_plan_sources(plan.cast()));
+        for source in sources.iter_ptr() {
+            for query in PgList::<Node>::from_pg((*source).query_list).iter_ptr() {
+                let utility = (*query.cast::<pg_sys::Query>()).utilityStmt;
+                if !utility.is_null() {
+                    check_utility(utility, role, relation);
+                }
+                refuse_others(query, (&raw const role).cast_mut().cast());
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `statement` must be a utility statement.
+unsafe fn check_utility(statement: *mut Node, role: Oid, relation: Oid) {
+    use pg_sys::AlterTableType::{
+        AT_DisableRowSecurity, AT_EnableRowSecurity, AT_ForceRowSecurity, AT_NoForceRowSecurity,
+    };
+    // SAFETY: by this function's contract; the tag of a node tells its type.
+    unsafe {
+        guarded(|| match (*statement).type_ {
+            NodeTag::T_DeclareCursorStmt => Failure::NotAStatement.raise(),
+            NodeTag::T_AlterTableStmt => {
+                // The rest goes on to partitions and children, whose constraints it evaluates.
+                let stays = [AT_EnableRowSecurity, AT_DisableRowSecurity, AT_ForceRowSecurity, AT_NoForceRowSecurity];
+                let commands = (*statement.cast::<pg_sys::AlterTableStmt>()).cmds;
+                let goes_on = PgList::<pg_sys::AlterTableCmd>::from_pg(commands)
+                    .iter_ptr()
+                    .any(|command| !stays.contains(&(*command).subtype));
+                if goes_on {
+                    for part in everything_under(relation) {
+                        or_raise(check_owned_by(part, role));
+                    }
+                }
+            }
+            _ => {}
+        });
+    }
+}
+
+/// Whether a relation is one of PostgreSQL's own or of this extension's.
+fn is_catalog(relation: Oid) -> bool {
+    const CLASS: Oid = Oid::from_u32(1259);
+    // SAFETY: lookups in the system catalogs.
+    unsafe {
+        relation.to_u32() < pg_sys::FirstNormalObjectId || {
+            let extension = pg_sys::getExtensionOfObject(CLASS, relation);
+            extension != Oid::INVALID && extension == pg_sys::get_extension_oid(c"pg_cordon".as_ptr(), true)
+        }
+    }
+}
+
+/// # Safety
+/// `node` must be null or a part of a query that has been rewritten; `context` the oid of a role.
+unsafe extern "C-unwind" fn refuse_others(node: *mut Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    // SAFETY: by this function's contract; the tag of a node tells its type.
+    unsafe {
+        if (*node).type_ == NodeTag::T_Query {
+            let query = &*node.cast::<pg_sys::Query>();
+            let role = *context.cast::<Oid>();
+            guarded(|| {
+                for entry in PgList::<pg_sys::RangeTblEntry>::from_pg(query.rtable).iter_ptr() {
+                    let is_relation = (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION;
+                    // PostgreSQL's own catalogs, and the extension's registrations, in which protect writes.
+                    if !is_relation || is_catalog((*entry).relid) {
+                        continue;
+                    }
+                    let all = if (*entry).inh { everything_under((*entry).relid) } else { vec![(*entry).relid] };
+                    for relation in all {
+                        or_raise(check_owned_by(relation, role));
+                    }
+                }
+            });
+        }
+        walk(node, refuse_others, context)
     }
 }
 
 /// # Safety
 /// As [`as_owner`]; `statement` must be a C string.
-unsafe fn run(call: FunctionCallInfo, role: Oid, statement: *const c_char, more: c_int, fires_after: bool) -> Datum {
+unsafe fn run(call: FunctionCallInfo, role: Oid, statement: *const c_char, rows: Rows, fires_after: bool) -> Datum {
     // SAFETY: by this function's contract. An error ends the transaction or subtransaction, and with it the role, the settings
     // and the connection.
     unsafe {
         let caller = pg_sys::CurrentMemoryContext;
-        let acting = Acting::begin(role, more);
+        let acting = Acting::begin(role);
         SPI_connect();
         let none = ptr::null_mut();
         if !fires_after {
             // A list of triggers to fire that nobody ends but the end of the subtransaction.
             AfterTriggerBeginQuery();
         }
+        if matches!(rows, Rows::OfTheOwner(_)) {
+            LIFTED.store(statement.cast_mut(), Ordering::Relaxed);
+        }
         let plan = SPI_prepare(statement, 0, none);
+        forget_lifted();
+        Acting::force_row_security(true);
+        if let Rows::OfTheOwner(relation) = rows
+            && !plan.is_null()
+        {
+            check(plan, role, relation);
+        }
         if plan.is_null()
             || SPI_execute_snapshot(plan, none.cast(), ptr::null(), none.cast(), none.cast(), false, fires_after, 0) < 0
         {

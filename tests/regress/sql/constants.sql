@@ -140,3 +140,42 @@ SELECT place, object FROM cordon_internal.sealed_constants() ORDER BY 2;
 SELECT severity, code, object, fix_sql FROM cordon.audit() WHERE code IN ('constant_default', 'sealed_constant') ORDER BY 3;
 ALTER TABLE older ALTER token SET DEFAULT 'x';
 SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'older'::regclass AND adnum = 2;
+
+-- Parsing a body runs queries of its own, whose functions are not to be taken for the one that is put in.
+\connect - app
+SET app.team_id = '7';
+CREATE FUNCTION inner_one(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT $1 + 1';
+CREATE FUNCTION runs_a_query(text) RETURNS boolean LANGUAGE plpgsql STABLE AS
+    $$ DECLARE r int; BEGIN EXECUTE 'SELECT inner_one(1) FROM pg_database LIMIT 1' INTO r; RETURN true; END $$;
+CREATE DOMAIN checked AS text CHECK (runs_a_query(VALUE));
+CREATE TYPE composite AS (a checked);
+CREATE FUNCTION hidden() RETURNS encrypted_text LANGUAGE sql STABLE AS
+    $$ SELECT CASE WHEN '(x)'::composite IS NOT NULL THEN 'secret'::encrypted_text END $$;
+CREATE TABLE o (team_id text, v encrypted_text);
+PREPARE hide AS INSERT INTO o SELECT current_setting('app.team_id'), hidden();
+SET plan_cache_mode = force_generic_plan;
+EXECUTE hide;
+SET app.team_id = '8';
+EXECUTE hide;
+SELECT v FROM o WHERE team_id = '8';
+SET app.team_id = '7';
+SELECT v FROM o WHERE team_id = '7';
+-- A planning error that was caught leaves nothing behind, nor does a definition that failed within another.
+CREATE FUNCTION is_abc(encrypted_text_eq) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT $1 = 'abc'::encrypted_text_eq $$;
+CREATE DOMAIN only_abc AS encrypted_text_eq CHECK (is_abc(VALUE));
+BEGIN;
+DO $$ BEGIN PERFORM hidden(), 1/0 FROM pg_database WHERE 1/0 = 1; EXCEPTION WHEN division_by_zero THEN NULL; END $$;
+SELECT 'abc'::text::encrypted_text_eq::only_abc;
+ROLLBACK;
+CREATE FUNCTION fails_to_define(text) RETURNS boolean LANGUAGE plpgsql AS
+    $$ BEGIN BEGIN EXECUTE 'CREATE TABLE o (x int)'; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN true; END $$;
+CREATE DOMAIN defining AS text CHECK (fails_to_define(VALUE));
+CREATE TYPE defines AS (a defining);
+CREATE TABLE ib (id int, team_id text, e encrypted_text_eq);
+CREATE POLICY p1 ON ib USING (e = 'secret'::encrypted_text_eq AND '(x)'::defines IS NOT NULL);
+CREATE INDEX ON ib (id) WHERE e = 'secret'::encrypted_text_eq AND '(x)'::defines IS NOT NULL;
+-- A domain with a default and a check makes PostgreSQL write the table anew, with the value of one tenant.
+CREATE TABLE multi (id int, team_id bigint NOT NULL);
+INSERT INTO multi VALUES (1, 7), (2, 8);
+CREATE DOMAIN dd AS encrypted_text DEFAULT 'x'::text::encrypted_text CHECK (VALUE IS NOT NULL);
+ALTER TABLE multi ADD COLUMN c dd;
