@@ -283,3 +283,61 @@ fn a_deadlock_and_a_crash_do_not_show_the_statements_of_others() {
     let leaks: Vec<_> = logs.lines().filter(|line| line.contains(SECRET)).collect();
     assert!(leaks.is_empty(), "{} lines, the first: {}", leaks.len(), leaks[0]);
 }
+
+/// Ways past the mask that were found: a worker that fails, strings that go on in the next line, a line of COPY that is refused
+/// before a value in it is read, parameters where a backslash escapes, entries of other extensions at other levels.
+#[test]
+fn the_ways_past_the_mask_are_closed() {
+    let cluster = cluster(
+        "auto_explain.log_level = notice\nlog_temp_files = 0\nmax_parallel_workers_per_gather = 2\nstandard_conforming_strings = on",
+    );
+    let database = cluster.database("d");
+    set_up(&database);
+    let mut client = database.tenant("7");
+    client
+        .batch_execute(
+            "CREATE TABLE big AS SELECT g AS id, repeat('x' || g, 20) AS v FROM generate_series(1, 60000) g;
+             ALTER TABLE big SET (parallel_workers = 2); ANALYZE big;
+             CREATE FUNCTION audited(statement text) RETURNS void LANGUAGE plpgsql AS $$
+                 BEGIN RAISE NOTICE 'AUDIT: SESSION,1,1,WRITE,INSERT,,,%,<none>', statement; END $$;
+             CREATE FUNCTION repeats(x encrypted_text) RETURNS void LANGUAGE plpgsql AS $$
+                 BEGIN PERFORM public.audited(current_query()); END $$",
+        )
+        .unwrap();
+    client
+        .batch_execute(
+            "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+             SET parallel_leader_participation = off; SET work_mem = '64kB'",
+        )
+        .unwrap();
+    let workers = format!(
+        "SELECT count(*) FROM big WHERE 1 / (id - id) > -5 AND ('{SECRET} worker'::text::encrypted_text)::text <> v"
+    );
+    refused(&mut client, &workers, "22012");
+    client
+        .batch_execute(&format!(
+            "SELECT count(*) FROM (SELECT v FROM big WHERE v <> ('{SECRET} sort'::text::encrypted_text)::text ORDER BY v OFFSET 0) x"
+        ))
+        .unwrap();
+    client.batch_execute(&format!("SELECT E'a'\n'b\\' {SECRET} ', '{SECRET}'::encrypted_text")).unwrap();
+    client.batch_execute(&format!("SELECT U&'a'\n'{SECRET}', '{SECRET}'::encrypted_text")).unwrap();
+    client.batch_execute(&format!("SELECT repeats('{SECRET} \" in the middle')")).unwrap();
+    for line in [format!("30\t{SECRET}\tx\t1\ttoo many\n"), format!("x{SECRET}\t{SECRET}\n")] {
+        let mut copy = client.copy_in("COPY loose FROM STDIN").unwrap();
+        std::io::Write::write_all(&mut copy, line.as_bytes()).unwrap();
+        assert!(["22P04", "22P02"].contains(&sqlstate(&copy.finish().unwrap_err()).as_str()));
+    }
+    client.batch_execute("SET standard_conforming_strings = off").unwrap();
+    for parameters in [["ends in a backslash \\", SECRET], [SECRET, "\\"], ["\\'", SECRET]] {
+        client.query("SELECT $1::text, ($2::text::encrypted_text)::text", &[&parameters[0], &parameters[1]]).unwrap();
+    }
+    refused(&mut client, &format!("SELECT ('{SECRET}'::text::encrypted_text)::text::json"), "22P02");
+    let logs = logs(&cluster);
+    let leaks: Vec<_> = logs.lines().filter(|line| line.contains(SECRET)).collect();
+    // The message of an error may quote what it refuses: SECURITY.md.
+    let leaks: Vec<_> = leaks.into_iter().filter(|line| !line.contains("invalid input syntax for type")).collect();
+    assert!(leaks.is_empty(), "{} lines, the first: {}", leaks.len(), leaks[0]);
+    for part in ["parallel worker", "temporary file", "AUDIT: SESSION,1,1,WRITE,INSERT,,,(left out)"] {
+        assert!(logs.contains(part), "no {part}, so this proves nothing of it");
+    }
+}

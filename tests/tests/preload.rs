@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use cordon_tests::{Cluster, Settings, sqlstate, whole_error};
 use postgres::Client;
 
-/// Queries of a number of levels.
-const DEEP: [(&str, fn(usize) -> String); 4] = [
+/// A kind of query, which is made of so many levels.
+type Deep = (&'static str, fn(usize) -> String);
+
+const DEEP: [Deep; 4] = [
     ("UNION ALL", |n| vec!["SELECT 1"; n].join(" UNION ALL ")),
     ("a sum", |n| format!("SELECT {}", vec!["1"; n].join(" + "))),
     ("a sum of columns", |n| format!("SELECT {} FROM t", vec!["a"; n].join(" + "))),
@@ -60,7 +62,7 @@ fn queries_may_be_as_deep_and_plans_are_the_same() {
     ];
     let mut depths = Vec::new();
     let mut plans: Vec<Vec<String>> = Vec::new();
-    for (server, client) in &mut servers {
+    for (_, client) in &mut servers {
         client
             .batch_execute(
                 "SET max_stack_depth = '500kB'; CREATE TABLE t (a bigint, b text); CREATE INDEX ON t (a); CREATE FUNCTION twice(bigint) RETURNS bigint
@@ -69,7 +71,6 @@ fn queries_may_be_as_deep_and_plans_are_the_same() {
             )
             .unwrap();
         depths.push(DEEP.map(|(_, query)| depth(client, query)));
-        println!("{server}: {:?}", depths.last());
         plans.push(
             [
                 "SELECT * FROM t WHERE a = ANY (ARRAY[1, 2]) AND twice(a) = 4",
