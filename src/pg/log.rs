@@ -197,8 +197,10 @@ unsafe fn redact_statement(entry: &mut ErrorData) {
         if let Some(message) = text(entry.message) {
             if let Some(plan) = find(message, b"plan:\n").filter(|_| is_plan(entry)) {
                 let plan = &mut message[plan + b"plan:\n".len()..];
-                // In its other formats quotes mean other things.
-                if plan.starts_with(b"Query Text: ") && !plan.starts_with(b"Query Text: \"") {
+                // In its other formats quotes mean other things; and in parameters, which 16 adds, than in a statement where a
+                // backslash escapes.
+                let is_sql = rules().standard_conforming_strings || find(plan, b"\nQuery Parameters: ").is_none();
+                if is_sql && plan.starts_with(b"Query Text: ") && !plan.starts_with(b"Query Text: \"") {
                     mask_in_place(plan, rules());
                 } else {
                     leave_out(plan);

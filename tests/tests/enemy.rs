@@ -721,7 +721,7 @@ fn what_one_owner_planted_does_not_run_with_the_rights_of_another() {
     )
     .unwrap();
     // The expressions are remembered by a session that has met them.
-    let mut fresh = || planted.database.superuser();
+    let fresh = || planted.database.superuser();
     let row = fresh()
         .query_one("SELECT crossing_rows FROM cordon.foreign_keys() WHERE from_table = 'dba_child'::regclass", &[]);
     assert_eq!(row.unwrap().get::<_, Option<i64>>(0), None);

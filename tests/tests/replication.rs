@@ -120,3 +120,56 @@ fn a_table_without_a_key_is_replicated_when_its_encrypted_columns_have_equality(
     assert!(!subscriber.log().contains("a secret"));
     target.superuser().batch_execute("DROP SUBSCRIPTION s").unwrap();
 }
+
+/// A worker takes the stored form from the publisher, and from nothing else that runs in it: else the finder of a dump would let
+/// a trigger of a table that is replicated read it in.
+#[test]
+fn what_triggers_and_defaults_plant_in_a_worker_is_refused() {
+    let logical = Settings { configuration: "wal_level = logical", ..Settings::default() };
+    let (publisher, subscriber) = (Cluster::start(&logical), Cluster::start(&logical));
+    let (source, target) = (publisher.database("d"), subscriber.database("d"));
+    source.superuser().batch_execute(&format!("{TABLE}; CREATE PUBLICATION p FOR TABLE t")).unwrap();
+    let mut dba = target.superuser();
+    dba.batch_execute(
+        "CREATE TABLE found_in (v shared_encrypted_text);
+         INSERT INTO found_in VALUES ('what the dump holds'::text::shared_encrypted_text); SET row_security = off",
+    )
+    .unwrap();
+    let found: String = dba.query_one("SELECT v::text FROM found_in", &[]).unwrap().get(0);
+    let mut app = target.app();
+    let connection = format!("host={} dbname=d user=postgres", publisher.directory().display());
+    for (at, planted) in [
+        format!("CREATE FUNCTION plant() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.loot VALUES ('{found}'); RETURN NEW; END $$;
+                 CREATE TRIGGER z BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION plant(); ALTER TABLE t ENABLE ALWAYS TRIGGER z"),
+        format!("CREATE FUNCTION plant() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := ('{found}'::text)::public.shared_encrypted_text; RETURN NEW; END $$;
+                 CREATE TRIGGER z BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION plant(); ALTER TABLE t ENABLE ALWAYS TRIGGER z"),
+        format!("ALTER TABLE t ADD COLUMN extra shared_encrypted_text DEFAULT ('{found}'::text)::public.shared_encrypted_text"),
+        format!("CREATE FUNCTION reads() RETURNS shared_encrypted_text LANGUAGE sql AS $$ SELECT '{found}'::text::public.shared_encrypted_text $$;
+                 ALTER TABLE t ADD COLUMN extra shared_encrypted_text DEFAULT reads()"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        app.batch_execute(&format!("{TABLE}; CREATE TABLE loot (v shared_encrypted_text); {planted}")).unwrap();
+        let before = subscriber.log().len();
+        dba.batch_execute(&format!(
+            "CREATE SUBSCRIPTION s{at} CONNECTION '{connection}' PUBLICATION p WITH (copy_data = false)"
+        ))
+        .unwrap();
+        let mut writer = source.superuser();
+        writer.batch_execute(&format!("SET app.team_id = '7'; INSERT INTO t VALUES ({at}, 'secret', 'note')")).unwrap();
+        let mut refused = false;
+        for _ in 0..1200 {
+            refused = subscriber.log()[before..].contains("permission denied to store a sealed value as it is");
+            if refused {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(refused, "{at}: {}", &subscriber.log()[before..]);
+        dba.batch_execute(&format!("DROP SUBSCRIPTION s{at}")).unwrap();
+        let rows: i64 = dba.query_one("SELECT (SELECT count(*) FROM t) + (SELECT count(*) FROM loot)", &[]).unwrap().get(0);
+        assert_eq!(rows, 0, "{at}");
+        app.batch_execute("DROP TABLE t, loot; DROP FUNCTION IF EXISTS plant, reads").unwrap();
+    }
+}

@@ -143,7 +143,7 @@ fn the_log_of_a_violated_constraint_does_not_tell_the_opened_row() {
     let database = cluster.database("constraints");
     let mut app = database.tenant("7");
     app.batch_execute(
-        "CREATE TABLE t (id int NOT NULL, email encrypted_text_eq UNIQUE, CHECK (length(email::text) > 3));
+        "CREATE TABLE t (id int NOT NULL, email encrypted_text_eq UNIQUE, CHECK (id <> 3));
          CREATE VIEW v AS SELECT * FROM t WHERE id < 10 WITH CHECK OPTION;
          CREATE TABLE plain (id int UNIQUE, note text);
          INSERT INTO t VALUES (1, 's3cret@example.com')",
@@ -153,7 +153,7 @@ fn the_log_of_a_violated_constraint_does_not_tell_the_opened_row() {
         sqlstate(&client.execute(&format!("INSERT INTO {table} VALUES ($1, $2::text)"), &[&id, &email]).unwrap_err())
     };
     assert_eq!(insert(&mut app, Some(2), "t", "s3cret@example.com"), "23505");
-    assert_eq!(insert(&mut app, Some(2), "t", "s3"), "23514");
+    assert_eq!(insert(&mut app, Some(3), "t", "s3"), "23514");
     assert_eq!(insert(&mut app, None, "t", "s3cret-2"), "23502");
     assert_eq!(insert(&mut app, Some(11), "v", "s3cret-3"), "44000");
     let log = cluster.log();
