@@ -18,6 +18,8 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 # The library names the places of sources, for messages that nobody sees: not by this machine's directories.
 FLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates --remap-path-prefix=$CARGO_TARGET_DIR=/target${CPU:+ -Ctarget-cpu=$CPU}"
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=$FLAGS CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=$FLAGS
+# The same for what is compiled of C.
+export CFLAGS=-ffile-prefix-map=$CARGO_TARGET_DIR=/target
 # It would put flags of its own into the build, and pgrx's schema would be missing from the library.
 unset RUSTFLAGS
 
