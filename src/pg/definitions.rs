@@ -137,8 +137,9 @@ unsafe extern "C-unwind" fn utility(
 unsafe fn is_definition(statement: *mut Node) -> bool {
     use pg_sys::NodeTag as Tag;
     // SAFETY: by this function's contract.
+    let tag = unsafe { (*statement).type_ };
     matches!(
-        unsafe { (*statement).type_ },
+        tag,
         Tag::T_CreateStmt
             | Tag::T_CreateForeignTableStmt
             | Tag::T_AlterTableStmt

@@ -147,9 +147,10 @@ fn convert(
     match converted {
         None => Err(failure),
         Some(same) if same.cast_const() == start => Ok(Converted::Same),
-        // SAFETY: a new C string.
         Some(new) => {
-            Ok(Converted::New { start: new.cast(), len: unsafe { core::ffi::CStr::from_ptr(new) }.count_bytes() })
+            // SAFETY: a new C string.
+            let len = unsafe { core::ffi::CStr::from_ptr(new) }.count_bytes();
+            Ok(Converted::New { start: new.cast(), len })
         }
     }
 }

@@ -73,7 +73,9 @@ pub fn is_secret(type_oid: pg_sys::Oid) -> bool {
 /// Has the server log show a text as the detail of the error that is about to be raised, whose own detail tells less.
 pub fn say_to_the_log(detail: &str) {
     // SAFETY: only this process's one thread writes the buffer, and the hook reads it.
-    let buffer = unsafe { &mut *(&raw mut KEYRING_DETAIL) };
+    let buffer: *mut [u8; _] = &raw mut KEYRING_DETAIL;
+    // SAFETY: as above.
+    let buffer = unsafe { &mut *buffer };
     let len = detail.len().min(buffer.len() - 1);
     buffer[..len].copy_from_slice(&detail.as_bytes()[..len]);
     buffer[len] = 0;

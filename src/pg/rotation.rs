@@ -45,6 +45,7 @@ impl SealedColumn {
     }
 
     /// Calls `f` with each sealed value of a row.
+    #[allow(clippy::type_complexity, reason = "one callback")]
     fn visit(&self, row: &Row, f: &mut dyn FnMut(Kind, &[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
         let Some(value) = row.value(&self.column) else { return Ok(()) };
         // SAFETY: a value of the column that the shape was made of.

@@ -73,7 +73,7 @@ impl OwnTable {
         // SAFETY: a relation that has gone meanwhile is NULL. One that is open has its row of pg_class.
         unsafe {
             let relation = pg_sys::try_table_open(oid, Access::Read.lock_mode());
-            let class = &*(*relation.as_ref()?).rd_rel;
+            let class = &*relation.as_ref()?.rd_rel;
             let table = Self { relation, owner: class.relowner };
             (class.relkind as u8 == pg_sys::RELKIND_RELATION).then_some(table)
         }
