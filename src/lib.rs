@@ -3,6 +3,8 @@
 //! `cordon-core` holds what needs no PostgreSQL. [`pg`] binds it to the server and holds all of the unsafe code.
 //! [`surface`] holds the functions that SQL calls. Imports go one way: core ← pg ← surface.
 
+#![allow(clippy::macro_metavars_in_unsafe, reason = "the macros take names of functions and nothing else")]
+
 mod pg;
 mod surface;
 

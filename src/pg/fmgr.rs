@@ -1,8 +1,6 @@
 //! Functions of PostgreSQL's version-1 calling convention, without the conversions of `#[pg_extern]`: the types' own
 //! functions are called for every value.
 
-#![allow(clippy::macro_metavars_in_unsafe, reason = "the macros take names of functions and nothing else")]
-
 use core::{
     any::Any,
     ffi::{CStr, c_char, c_void},
