@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use cordon_tests::{Cluster, Database, Settings, sqlstate};
 use postgres::{Client, types::Type};
@@ -34,14 +38,41 @@ fn cluster(more: &str) -> Cluster {
     Cluster::start(&Settings { configuration: &format!("{TALKATIVE}{more}\n"), ..Settings::default() })
 }
 
-/// The content of all log files.
+/// The content of all log files, with all that was logged until now: the collector writes them when it gets to it, and in the
+/// order in which the entries came, so an entry of our own is waited for.
 fn logs(cluster: &Cluster) -> String {
-    let files = fs::read_dir(cluster.data_directory().join("logs")).unwrap();
-    let contents: Vec<String> =
-        files.map(|file| String::from_utf8_lossy(&fs::read(file.unwrap().path()).unwrap()).into_owned()).collect();
-    assert_eq!(contents.len(), 3, "a file in each format");
-    contents.concat()
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("{END_OF_LOG} {} of {}", COUNT.fetch_add(1, Ordering::Relaxed), std::process::id());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // A server that has crashed takes no connections for a while.
+    while cluster
+        .connect_with("postgres", "postgres", "")
+        .and_then(|mut client| client.batch_execute(&format!("DO $$ BEGIN RAISE LOG '{mark}'; END $$")))
+        .is_err()
+    {
+        assert!(Instant::now() < deadline, "no connection");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    loop {
+        let files = fs::read_dir(cluster.data_directory().join("logs")).unwrap();
+        let contents: Vec<String> =
+            files.map(|file| String::from_utf8_lossy(&fs::read(file.unwrap().path()).unwrap()).into_owned()).collect();
+        // As the message itself, which comes after the entries of the statement that raises it.
+        let is_whole = |content: &String| {
+            content.contains(&format!(" {mark}\n"))
+                || content.contains(&format!(",\"{mark}\","))
+                || content.contains(&format!("\"message\":\"{mark}\""))
+        };
+        if contents.len() == 3 && contents.iter().all(is_whole) {
+            return contents.concat();
+        }
+        assert!(Instant::now() < deadline, "no file in each format that holds what was logged last");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
+
+/// Begins the entry that shows how far the log was written.
+const END_OF_LOG: &str = "end of the log";
 
 fn set_up(database: &Database<'_>) {
     database
@@ -207,6 +238,7 @@ fn entries(cluster: &Cluster, database: &Database<'_>, level: &str) -> String {
     };
     text[start..]
         .lines()
+        .take_while(|line| !line.contains(END_OF_LOG))
         .map(message)
         .map(without_times)
         .map(without_names)
@@ -236,10 +268,10 @@ fn entries_of_statements_without_secrets_are_unchanged() {
 
 /// Waits until a query about a process is true.
 fn wait_for(client: &mut Client, query: &str, pid: i32) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !client.query_one(query, &[&pid]).unwrap().get::<_, bool>(0) {
-        assert!(std::time::Instant::now() < deadline, "never: {query}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "never: {query}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -273,10 +305,10 @@ fn a_deadlock_and_a_crash_do_not_show_the_statements_of_others() {
     wait_for(&mut dba, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep')", pid);
     std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
     assert!(sleeping.join().unwrap());
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !logs(&cluster).contains("Failed process was running") {
-        assert!(std::time::Instant::now() < deadline, "the postmaster says nothing of the crash");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(Instant::now() < deadline, "the postmaster says nothing of the crash");
+        std::thread::sleep(Duration::from_millis(20));
     }
     let logs = logs(&cluster);
     assert!(logs.contains("Failed process was running: SELECT pg_sleep(?), ?::text::encrypted_text"));
