@@ -146,6 +146,9 @@ stage_postgresql() {
     libraries=$("$PG_CONFIG" --libdir)
     case $libraries in /usr/lib/*) ;; *) export LD_LIBRARY_PATH=$STAGE/root$libraries ;; esac
     export CORDON_PG_BIN=$STAGE/root$("$PG_CONFIG" --bindir) CORDON_STAGE=$STAGE
+    # For a test that compiles a library of its own.
+    CORDON_PG_INCLUDE=$("$PG_CONFIG" --includedir-server)
+    export CORDON_PG_INCLUDE
     # PostgreSQL's programs refuse to run as root.
     SERVER_USER=$(id -un)
     if [ "$(id -u)" = 0 ]; then

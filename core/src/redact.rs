@@ -11,6 +11,8 @@ const MASK: u8 = b'?';
 pub struct Rules {
     /// The setting `standard_conforming_strings`: whether a backslash in `'...'` is an ordinary character.
     pub standard_conforming_strings: bool,
+    /// Whether the vertical tab is white space, as it is from PostgreSQL 16 on.
+    pub vertical_tab_is_space: bool,
 }
 
 /// Replaces each literal (string, number, dollar-quoted text) and each comment by `?`, in place, and returns the new
@@ -34,8 +36,8 @@ impl Masking<'_> {
     fn token(&mut self, rules: Rules) {
         let rest = &self.text[self.read..];
         match rest[0] {
-            b'\'' => self.replace(string_len(rest, !rules.standard_conforming_strings)),
-            b'"' => match quoted_len(rest, b'"', false) {
+            b'\'' => self.replace(string_len(rest, Quoting::of_strings(rules), rules)),
+            b'"' => match quoted_len(rest, b'"', Quoting::Doubled) {
                 Some(len) => self.keep(len),
                 None => self.replace(None),
             },
@@ -49,15 +51,16 @@ impl Masking<'_> {
                 }
             },
             b'0'..=b'9' => self.replace(Some(number_len(rest))),
+            b'.' if rest.get(1) == Some(&b'.') => self.keep(2),
             b'.' if rest.get(1).is_some_and(u8::is_ascii_digit) => self.replace(Some(number_len(rest))),
             byte if is_identifier_start(byte) => {
                 let len = rest.iter().take_while(|byte| is_identifier_part(**byte)).count();
                 match (len, byte.to_ascii_lowercase(), &rest[len..]) {
-                    // E'...' has escapes whatever the setting; bits and hexadecimal digits have none.
-                    (1, b'e', [b'\'', ..]) => self.keep_and_replace(len, true),
-                    (1, b'b' | b'x', [b'\'', ..]) => self.keep_and_replace(len, false),
+                    // Whatever the setting.
+                    (1, b'e', [b'\'', ..]) => self.keep_and_replace(len, Quoting::Escaped, rules),
+                    (1, b'b' | b'x', [b'\'', ..]) => self.keep_and_replace(len, Quoting::Bare, rules),
                     // U&'...' has them by a character of its own, and is an error with the setting off.
-                    (1, b'u', [b'&', b'\'', ..]) => self.keep_and_replace(len + 1, !rules.standard_conforming_strings),
+                    (1, b'u', [b'&', b'\'', ..]) => self.keep_and_replace(len + 1, Quoting::of_strings(rules), rules),
                     _ => self.keep(len),
                 }
             }
@@ -72,9 +75,9 @@ impl Masking<'_> {
     }
 
     /// Keeps what a string begins with, and replaces the string.
-    fn keep_and_replace(&mut self, len: usize, has_escapes: bool) {
+    fn keep_and_replace(&mut self, len: usize, quoting: Quoting, rules: Rules) {
         self.keep(len);
-        self.replace(string_len(&self.text[self.read..], has_escapes));
+        self.replace(string_len(&self.text[self.read..], quoting, rules));
     }
 
     /// Replaces so many bytes, or all that are left.
@@ -85,19 +88,36 @@ impl Masking<'_> {
     }
 }
 
+/// How a quote stands in a quoted text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    /// Twice.
+    Doubled,
+    /// Twice, or behind a backslash.
+    Escaped,
+    /// Not at all: in bits and hexadecimal digits.
+    Bare,
+}
+
+impl Quoting {
+    const fn of_strings(rules: Rules) -> Self {
+        if rules.standard_conforming_strings { Self::Doubled } else { Self::Escaped }
+    }
+}
+
 /// Length of the string that `rest` begins with, or None when it does not end. It goes on behind white space with a line's
 /// end, by the same rules: `E'a'` and `'b\' c'` on the next line are one string.
-fn string_len(rest: &[u8], has_escapes: bool) -> Option<usize> {
-    let mut len = quoted_len(rest, b'\'', has_escapes)?;
-    while let Some(gap) = continuation_len(&rest[len..]) {
-        len += gap + quoted_len(&rest[len + gap..], b'\'', has_escapes)?;
+fn string_len(rest: &[u8], quoting: Quoting, rules: Rules) -> Option<usize> {
+    let mut len = quoted_len(rest, b'\'', quoting)?;
+    while let Some(gap) = continuation_len(&rest[len..], rules) {
+        len += gap + quoted_len(&rest[len + gap..], b'\'', quoting)?;
     }
     Some(len)
 }
 
-/// Length of the white space between the parts of a string (`quotecontinue`), in which comments are white space too, but only
-/// from the first line's end on.
-fn continuation_len(rest: &[u8]) -> Option<usize> {
+/// Length of the white space between the parts of a string (`quotecontinue`), in which comments to the line's end are white
+/// space too.
+fn continuation_len(rest: &[u8], rules: Rules) -> Option<usize> {
     let mut at = 0;
     let mut has_newline = false;
     loop {
@@ -107,21 +127,22 @@ fn continuation_len(rest: &[u8]) -> Option<usize> {
                 has_newline = true;
                 at += 1;
             }
-            byte if is_space(*byte) => at += 1,
+            b' ' | b'\t' | 0x0c => at += 1,
+            0x0b if rules.vertical_tab_is_space => at += 1,
             b'-' if rest.get(at + 1) == Some(&b'-') => at += line_comment_len(&rest[at..]),
             _ => return None,
         }
     }
 }
 
-fn quoted_len(rest: &[u8], quote: u8, has_escapes: bool) -> Option<usize> {
+fn quoted_len(rest: &[u8], quote: u8, quoting: Quoting) -> Option<usize> {
     let mut at = 1;
     while let Some(byte) = rest.get(at) {
-        if has_escapes && *byte == b'\\' {
+        if quoting == Quoting::Escaped && *byte == b'\\' {
             at += 2;
         } else if *byte != quote {
             at += 1;
-        } else if rest.get(at + 1) == Some(&quote) {
+        } else if quoting != Quoting::Bare && rest.get(at + 1) == Some(&quote) {
             at += 2;
         } else {
             return Some(at + 1);
@@ -160,25 +181,30 @@ fn dollar_quoted_len(rest: &[u8], tag_len: usize) -> Option<usize> {
     body.windows(tag_len).position(|window| window == tag).map(|at| tag_len + at + tag_len)
 }
 
-/// With the letters that follow: `0xff`, `1_000`, `1e+5`, and what is none, as `1abc`.
+/// With the letters that follow: `0xff`, `1_000`, `1e+5`, and what is none, as `1abc`. Not with a `$`, which may begin a
+/// string behind a number.
 fn number_len(rest: &[u8]) -> usize {
+    let is_integer = matches!(rest, [b'0', b'x' | b'X' | b'o' | b'O' | b'b' | b'B', ..]);
+    let mut may_have_point = !is_integer;
     let mut len = 0;
     while let Some(byte) = rest.get(len) {
-        let is_sign = matches!(byte, b'+' | b'-')
-            && len > 0
-            && matches!(rest[len - 1], b'e' | b'E')
-            && rest.get(len + 1).is_some_and(u8::is_ascii_digit);
-        if !(is_identifier_part(*byte) || *byte == b'.' || is_sign) {
+        let goes_on = match byte {
+            b'$' => false,
+            // Two are an operator.
+            b'.' => may_have_point && rest.get(len + 1) != Some(&b'.'),
+            b'+' | b'-' => {
+                let follows_exponent = len > 0 && matches!(rest[len - 1], b'e' | b'E');
+                !is_integer && follows_exponent && rest.get(len + 1).is_some_and(u8::is_ascii_digit)
+            }
+            byte => is_identifier_part(*byte),
+        };
+        if !goes_on {
             break;
         }
+        may_have_point &= !matches!(byte, b'.' | b'e' | b'E');
         len += 1;
     }
     len
-}
-
-/// `space` of scan.l. The vertical tab became one with PostgreSQL 16; where it is none the text is an error, or another token.
-const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 const fn is_identifier_start(byte: u8) -> bool {

@@ -220,7 +220,7 @@ unsafe fn redact_statement(entry: &mut ErrorData) {
             if text(entry.message_id.cast_mut()).is_some_and(|id| *id == *b"%s:") {
                 leave_out(detail);
             } else if find(detail, b"$1 = ").is_some() {
-                mask_in_place(detail, Rules { standard_conforming_strings: true });
+                mask_in_place(detail, Rules { standard_conforming_strings: true, ..rules() });
             } else {
                 mask_in_place(detail, rules());
             }
@@ -351,7 +351,8 @@ fn leave_out(text: &mut [u8]) {
 
 fn rules() -> Rules {
     // SAFETY: a plain variable of this process.
-    Rules { standard_conforming_strings: unsafe { pg_sys::standard_conforming_strings } }
+    let standard_conforming_strings = unsafe { pg_sys::standard_conforming_strings };
+    Rules { standard_conforming_strings, vertical_tab_is_space: cfg!(not(feature = "pg15")) }
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {

@@ -373,3 +373,33 @@ fn the_ways_past_the_mask_are_closed() {
         assert!(logs.contains(part), "no {part}, so this proves nothing of it");
     }
 }
+
+/// pgaudit repeats each statement and its parameters in the middle of an entry of its own, for the log alone or for clients too.
+#[test]
+fn what_pgaudit_logs_is_without_secrets() {
+    if std::env::var_os("CORDON_PGAUDIT").is_none() {
+        println!("not tested: there is no pgaudit for this PostgreSQL");
+        return;
+    }
+    let audited = |more: &str| {
+        let cluster = cluster(&format!(
+            "shared_preload_libraries = 'pgaudit, pg_cordon'\npgaudit.log = all\npgaudit.log_parameter = on\n{more}"
+        ));
+        let database = cluster.database("d");
+        set_up(&database);
+        work(&database);
+        let logs = logs(&cluster);
+        let (entries, others): (Vec<_>, Vec<_>) =
+            logs.lines().map(str::to_owned).partition(|line| line.contains("AUDIT: SESSION,"));
+        assert!(!entries.is_empty());
+        (entries, others)
+    };
+    let leaks = |lines: &[String]| lines.iter().filter(|line| line.contains(SECRET)).count();
+    assert!(leaks(&audited("cordon.redact_log = off").0) > 50, "they show none, so the rest proves nothing");
+    for client in ["pgaudit.log_client = off", "pgaudit.log_client = on\npgaudit.log_level = notice"] {
+        let (entries, others) = audited(client);
+        let shown: Vec<_> = entries.iter().filter(|line| line.contains(SECRET)).collect();
+        assert_eq!((leaks(&entries), leaks(&others)), (0, 0), "{client}: {shown:#?}");
+        assert!(entries.iter().any(|line| line.contains(",WRITE,INSERT,") && line.contains("(left out)")), "{client}");
+    }
+}
