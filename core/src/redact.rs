@@ -26,6 +26,88 @@ pub fn mask(text: &mut [u8], rules: Rules) -> usize {
     masking.written
 }
 
+/// Replaces the literals in the statement of an entry of pgaudit, and its parameters, in place, and returns the new length, which
+/// is never greater.
+///
+/// Behind the prefix `AUDIT: ` such an entry has comma-separated values, where a value with a comma or a quote in it stands in
+/// quotes, and a quote in it twice: `SESSION,1,1,WRITE,INSERT,TABLE,public.t,STATEMENT,PARAMETERS` (`log_audit_event` in
+/// pgaudit.c). Of what has fewer values nothing is left behind the prefix.
+#[must_use]
+pub fn mask_audit(entry: &mut [u8], rules: Rules) -> usize {
+    const PREFIX: usize = b"AUDIT: ".len();
+    let mut start = PREFIX;
+    for _ in 0..7 {
+        start += csv_value_len(entry.get(start..).unwrap_or_default()) + 1;
+    }
+    let Some(rest) = entry.get(start..).filter(|rest| !rest.is_empty()) else { return PREFIX.min(entry.len()) };
+    let end = start + csv_value_len(rest);
+    let value = &mut entry[start..end];
+    let is_quoted = quoted_len(value, b'"', Quoting::Doubled) == Some(value.len());
+    let masked_end = start
+        + match value {
+            [b'"', text @ .., b'"'] if is_quoted => {
+                let len = undouble_quotes(text);
+                let len = mask(&mut text[..len], rules);
+                let len = 1 + double_quotes(text, len);
+                value[len] = b'"';
+                len + 1
+            }
+            // What pgaudit does not write.
+            [b'"', ..] => {
+                value[0] = MASK;
+                1
+            }
+            text => mask(text, rules),
+        };
+    // With the number of rows, if that is logged.
+    let tells_none = [&b",<none>"[..], b",<not logged>"].iter().any(|none| {
+        let rows = entry[end..].strip_prefix(*none).and_then(|rest| rest.strip_prefix(b",").or(Some(rest)));
+        rows.is_some_and(|rows| rows.iter().all(u8::is_ascii_digit))
+    });
+    if tells_none {
+        entry.copy_within(end.., masked_end);
+        masked_end + entry.len() - end
+    } else if entry.len() > end + 1 {
+        entry[masked_end..masked_end + 2].copy_from_slice(b",?");
+        masked_end + 2
+    } else {
+        masked_end
+    }
+}
+
+/// Length of the first of comma-separated values.
+fn csv_value_len(rest: &[u8]) -> usize {
+    let quoted =
+        if rest.first() == Some(&b'"') { quoted_len(rest, b'"', Quoting::Doubled).unwrap_or(rest.len()) } else { 0 };
+    let behind = rest.get(quoted..).unwrap_or_default();
+    quoted + behind.iter().position(|byte| *byte == b',').unwrap_or(behind.len())
+}
+
+/// Makes one quote of two, and returns the new length.
+fn undouble_quotes(text: &mut [u8]) -> usize {
+    let (mut read, mut written) = (0, 0);
+    while let Some(byte) = text.get(read).copied() {
+        read += 1 + usize::from(byte == b'"' && text.get(read + 1) == Some(&b'"'));
+        text[written] = byte;
+        written += 1;
+    }
+    written
+}
+
+/// Makes two quotes of one in the first `len` bytes, for which there must be room, and returns the new length.
+fn double_quotes(text: &mut [u8], len: usize) -> usize {
+    let quotes = text[..len].iter().filter(|byte| **byte == b'"').count();
+    let mut written = len + quotes;
+    for read in (0..len).rev() {
+        let byte = text[read];
+        for _ in 0..=usize::from(byte == b'"') {
+            written -= 1;
+            text[written] = byte;
+        }
+    }
+    len + quotes
+}
+
 struct Masking<'a> {
     text: &'a mut [u8],
     read: usize,

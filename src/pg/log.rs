@@ -12,13 +12,14 @@ use core::{
 };
 use std::hash::{DefaultHasher, Hasher};
 
-use cordon_core::redact::{Rules, mask};
+use cordon_core::redact::{Rules, mask, mask_audit};
 use pgrx::{
     PgLogLevel,
     pg_sys::{self, ErrorData, TimestampTz},
 };
 
 use super::{
+    presence::is_present,
     sealed_types::{holds_sealed, is_token_hash},
     settings::{self, RedactLog},
 };
@@ -121,7 +122,7 @@ unsafe fn redact(entry: &mut ErrorData) {
     let is_redacted = match settings::redact_log() {
         // SAFETY: as below.
         RedactLog::Off => return unsafe { tell_of_the_keyring(entry) },
-        RedactLog::Touched => has_secret(),
+        RedactLog::Touched => has_secret() || is_audited_with_secrets(entry),
         RedactLog::All => true,
     };
     // SAFETY: the entry's texts are C strings in its own memory.
@@ -137,7 +138,7 @@ unsafe fn redact(entry: &mut ErrorData) {
         let is_about_statement = entry.elevel < PgLogLevel::ERROR as c_int
             && ([PgLogLevel::LOG as c_int, PgLogLevel::LOG_SERVER_ONLY as c_int].contains(&entry.elevel)
                 || is_plan(entry)
-                || text(entry.message).is_some_and(|message| message.starts_with(AUDIT)));
+                || is_audit(entry));
         if is_about_statement {
             redact_statement(entry);
         } else {
@@ -196,7 +197,12 @@ unsafe fn redact_error(entry: &mut ErrorData) {
 unsafe fn redact_statement(entry: &mut ErrorData) {
     // SAFETY: by this function's contract.
     unsafe {
-        if let Some(message) = text(entry.message) {
+        if is_audit(entry) {
+            if let Some(message) = text(entry.message) {
+                let len = mask_audit(message, rules());
+                end_at(message, len);
+            }
+        } else if let Some(message) = text(entry.message) {
             if let Some(plan) = find(message, b"plan:\n").filter(|_| is_plan(entry)) {
                 let plan = &mut message[plan + b"plan:\n".len()..];
                 // In its other formats quotes mean other things; and in parameters, which 16 adds, than in a statement where a
@@ -270,12 +276,8 @@ fn statement_in(message: &mut [u8]) -> Option<&mut [u8]> {
     is_it.then(|| &mut message[start..])
 }
 
-/// Where the statement begins that other extensions put into the middle of their messages, as pgaudit does: after its seventh
-/// comma, whichever statement it is; of others the present statement, in which a quote may be doubled.
+/// Where the present statement begins in the middle of another extension's message, in which a quote may be doubled.
 fn quoted_statement_in(message: &[u8]) -> Option<usize> {
-    if message.starts_with(AUDIT) {
-        return message.iter().enumerate().filter(|(_, byte)| **byte == b',').nth(6).map(|(at, _)| at + 1);
-    }
     // SAFETY: NULL or the statement that this process executes.
     let statement = unsafe { text(present_statement()) }?;
     let begins = |at: usize| {
@@ -289,6 +291,19 @@ fn quoted_statement_in(message: &[u8]) -> Option<usize> {
         })
     };
     (!statement.is_empty()).then(|| (0..message.len()).find(|at| begins(*at)))?
+}
+
+/// Whether it is pgaudit's entry.
+fn is_audit(entry: &ErrorData) -> bool {
+    // SAFETY: NULL or a C string.
+    unsafe { text(entry.message) }.is_some_and(|message| message.starts_with(AUDIT))
+}
+
+/// Whether it is an entry of pgaudit where secrets may be: it comes before the statement runs, so whether that handles one is
+/// not known.
+fn is_audited_with_secrets(entry: &ErrorData) -> bool {
+    // pgaudit's hooks run where the catalog may be looked at; and the look is at a variable but for the first.
+    is_audit(entry) && entry.elevel < PgLogLevel::ERROR as c_int && is_present()
 }
 
 /// What entries of pgaudit begin with.
@@ -334,6 +349,11 @@ unsafe fn mask_statement() {
 /// Masks a text and ends it where it ends then.
 fn mask_in_place(text: &mut [u8], rules: Rules) {
     let len = mask(text, rules);
+    end_at(text, len);
+}
+
+/// Ends a text, if it is longer than so.
+fn end_at(text: &mut [u8], len: usize) {
     if let Some(end) = text.get_mut(len) {
         *end = 0;
     }
@@ -344,9 +364,7 @@ fn leave_out(text: &mut [u8]) {
     const NOTE: &[u8] = b"(left out)";
     let len = NOTE.len().min(text.len());
     text[..len].copy_from_slice(&NOTE[..len]);
-    if let Some(end) = text.get_mut(len) {
-        *end = 0;
-    }
+    end_at(text, len);
 }
 
 fn rules() -> Rules {

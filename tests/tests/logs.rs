@@ -369,7 +369,7 @@ fn the_ways_past_the_mask_are_closed() {
     // The message of an error may quote what it refuses: SECURITY.md.
     let leaks: Vec<_> = leaks.into_iter().filter(|line| !line.contains("invalid input syntax for type")).collect();
     assert!(leaks.is_empty(), "{} lines, the first: {}", leaks.len(), leaks[0]);
-    for part in ["parallel worker", "temporary file", "AUDIT: SESSION,1,1,WRITE,INSERT,,,(left out)"] {
+    for part in ["parallel worker", "temporary file", "AUDIT: SESSION,1,1,WRITE,INSERT,,,SELECT repeats(?),<none>"] {
         assert!(logs.contains(part), "no {part}, so this proves nothing of it");
     }
 }
@@ -400,6 +400,11 @@ fn what_pgaudit_logs_is_without_secrets() {
         let (entries, others) = audited(client);
         let shown: Vec<_> = entries.iter().filter(|line| line.contains(SECRET)).collect();
         assert_eq!((leaks(&entries), leaks(&others)), (0, 0), "{client}: {shown:#?}");
-        assert!(entries.iter().any(|line| line.contains(",WRITE,INSERT,") && line.contains("(left out)")), "{client}");
+        assert!(
+            entries
+                .iter()
+                .any(|line| line.contains("WRITE,INSERT,,,\"INSERT INTO account VALUES (?, ?, ?, ?)\",<none>")),
+            "{client}"
+        );
     }
 }
