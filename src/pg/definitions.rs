@@ -6,7 +6,6 @@
 //! for the rows that are there, the bounds of partitions, and the keys by which a table is partitioned.
 
 use core::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use pgrx::pg_sys::{self, Datum, Node, ObjectAccessType, Oid};
 
@@ -39,17 +38,27 @@ enum Place {
 /// New relations, and new columns with their numbers, of the statements that are under way.
 static NEW: ProcessCell<Vec<(Oid, c_int)>> = ProcessCell::new(Vec::new());
 
-/// How often values had been read from text when the innermost utility statement began.
-static INPUTS_BEFORE: AtomicU64 = AtomicU64::new(0);
+/// What holds of the innermost utility statement that is under way.
+#[derive(Clone, Copy)]
+pub struct Utility {
+    /// How often values had been read from text when it began.
+    inputs_before: u64,
+    /// Whether it defines something for a session that restores a dump. Asked before it begins, because PostgreSQL makes indexes
+    /// under restrictions that code of users has as well.
+    is_restoring: bool,
+}
 
-/// What holds of the statement that is under way; for [`transaction`], which takes it back where an error was caught.
-pub fn inputs_before() -> u64 {
-    INPUTS_BEFORE.load(Ordering::Relaxed)
+static UTILITY: ProcessCell<Utility> = ProcessCell::new(Utility { inputs_before: 0, is_restoring: false });
+
+/// What holds of the utility statement that is under way; for [`super::transaction`], which takes it back where an error was
+/// caught.
+pub fn under_way() -> Utility {
+    *UTILITY.borrow_mut()
 }
 
 /// Takes it back.
-pub fn restore_inputs_before(before: u64) {
-    INPUTS_BEFORE.store(before, Ordering::Relaxed);
+pub fn restore(utility: Utility) {
+    *UTILITY.borrow_mut() = utility;
 }
 
 static mut NEXT_OBJECT_ACCESS: pg_sys::object_access_hook_type = None;
@@ -67,9 +76,10 @@ pub fn install_hooks() {
 }
 
 /// Called when a transaction ends.
-pub fn forget_new() {
-    if let Ok(mut new) = NEW.try_borrow_mut() {
+pub fn forget() {
+    if let (Ok(mut new), Ok(mut utility)) = (NEW.try_borrow_mut(), UTILITY.try_borrow_mut()) {
         new.clear();
+        utility.is_restoring = false;
     }
 }
 
@@ -92,12 +102,12 @@ unsafe extern "C-unwind" fn utility(
         let mut statement = statement;
         let mut is_read_only = is_read_only;
         let is_looked_at = is_definition((*statement).utilityStmt) && is_present();
-        let before = INPUTS_BEFORE.swap(literals::inputs(), Ordering::Relaxed);
+        let before = under_way();
         let mut new_from = 0;
-        let mut is_restoring = true;
+        let is_restoring = is_looked_at && guarded(text_form::is_restoring);
+        restore(Utility { inputs_before: literals::inputs(), is_restoring });
         if is_looked_at {
             new_from = guarded(|| NEW.borrow_mut().len());
-            is_restoring = guarded(text_form::is_restoring);
             guarded(|| note_copied_secrets((*statement).utilityStmt));
             if !is_restoring {
                 let rewritten = guarded(|| defaults::at_run_time(statement));
@@ -118,7 +128,7 @@ unsafe extern "C-unwind" fn utility(
                 completion,
             ),
         }
-        INPUTS_BEFORE.store(before, Ordering::Relaxed);
+        restore(before);
         if is_looked_at {
             guarded(|| {
                 let new: Vec<_> = NEW.borrow_mut().drain(new_from..).collect();
@@ -190,10 +200,11 @@ fn check(is_new: bool, class: Oid, object: Oid, sub_object: c_int) {
         NEW.borrow_mut().push((object, sub_object));
     }
     // A definition of before that is copied or renamed has no literal that was read since the statement began.
-    let has_literals = literals::inputs() != INPUTS_BEFORE.load(Ordering::Relaxed);
+    let utility = under_way();
+    let has_literals = literals::inputs() != utility.inputs_before;
     let is_check = class == CONSTRAINT && is_new;
     let is_statistics = class == STATISTIC_EXT && is_new;
-    if !(has_literals || is_check || is_statistics) || text_form::is_restoring() {
+    if !(has_literals || is_check || is_statistics) || utility.is_restoring {
         return;
     }
     let (catalog, place) = match class {

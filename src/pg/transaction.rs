@@ -17,7 +17,7 @@ pub fn install_callback() {
 
 /// What was under way when each of the present subtransactions began: calls of the planner, and the statement that defines
 /// something. An error passes over the frames that would count them off.
-static BEFORE: ProcessCell<Vec<(u32, u64)>> = ProcessCell::new(Vec::new());
+static BEFORE: ProcessCell<Vec<(u32, definitions::Utility)>> = ProcessCell::new(Vec::new());
 
 /// # Safety
 /// Called by PostgreSQL.
@@ -29,13 +29,13 @@ unsafe extern "C-unwind" fn at_subtransaction(
 ) {
     use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB, SUBXACT_EVENT_START_SUB};
     match event {
-        SUBXACT_EVENT_START_SUB => BEFORE.borrow_mut().push((plans::planning(), definitions::inputs_before())),
+        SUBXACT_EVENT_START_SUB => BEFORE.borrow_mut().push((plans::planning(), definitions::under_way())),
         SUBXACT_EVENT_COMMIT_SUB => drop(BEFORE.borrow_mut().pop()),
         SUBXACT_EVENT_ABORT_SUB => {
-            if let Some((planning, inputs_before)) = BEFORE.borrow_mut().pop() {
+            if let Some((planning, utility)) = BEFORE.borrow_mut().pop() {
                 table::forget_lifted();
                 plans::restore_planning(planning);
-                definitions::restore_inputs_before(inputs_before);
+                definitions::restore(utility);
             }
         }
         _ => {}
@@ -53,7 +53,7 @@ unsafe extern "C-unwind" fn at_end(event: pg_sys::XactEvent::Type, _argument: *m
     table::forget_lifted();
     literals::forget_input();
     plans::forget_planning();
-    definitions::forget_new();
+    definitions::forget();
     text_form::forget_functions();
     tenant::thaw();
     keys::erase_stack();

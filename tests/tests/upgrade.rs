@@ -257,6 +257,7 @@ fn what_an_earlier_version_accepted_is_named_before_the_update_is_kept() {
          ALTER TABLE old ADD CONSTRAINT not_that CHECK (mail <> '{constant}'), ADD CONSTRAINT nor_this CHECK (mail <> 'x'::text::encrypted_text_eq);
          CREATE DOMAIN odd AS encrypted_text_eq CONSTRAINT odd_check CHECK (VALUE <> '{constant}');
          CREATE POLICY one ON old USING (mail = '{constant}');
+         CREATE INDEX odd_index ON old (team_id) WHERE mail = '{constant}';
          CREATE VIEW shouting AS SELECT secret || '!' AS loud FROM old;
          CREATE STATISTICS plain_statistics ON (secret::text), team_id FROM old;
          CREATE FUNCTION reseals(encrypted_text) RETURNS text LANGUAGE sql AS 'SELECT NULL::text' ;
@@ -279,6 +280,7 @@ fn what_an_earlier_version_accepted_is_named_before_the_update_is_kept() {
         ("sealed_constant", "constraint not_that on table public.old"),
         ("sealed_constant", "constraint odd_check"),
         ("sealed_constant", "policy one on table public.old"),
+        ("sealed_constant", "index public.odd_index"),
         ("comparison_in_definition", "constraint nor_this on table public.old"),
         ("comparison_in_definition", "statistics object public.plain_statistics"),
         ("implicit_plaintext", "public.shouting (rule _RETURN on view public.shouting)"),
