@@ -337,10 +337,46 @@ CREATE OR REPLACE FUNCTION cordon.audit_settings() RETURNS SETOF cordon.finding
     $$;
 COMMENT ON FUNCTION cordon.audit_settings() IS 'findings on persisted tenants, the version of the server, and logging';
 
+-- By their text, for nothing else tells: text, JSON or hstore made of a row opens its sealed columns without a cast.
+CREATE OR REPLACE FUNCTION cordon_internal.serialising_code() RETURNS SETOF cordon.finding
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    WITH sealed AS MATERIALIZED (
+        SELECT s.relation, c.relname, string_agg(quote_ident(s.column_name), ', ') AS columns,
+               string_agg(regexp_replace(s.column_name, '(\W)', '\\\1', 'g'), '|') AS pattern
+        FROM cordon.sealed_columns() s JOIN pg_class c ON c.oid = s.relation GROUP BY s.relation, c.relname
+    ),
+    code AS MATERIALIZED (
+        SELECT p.oid, p.oid::regprocedure::text AS name, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) AS body,
+               p.prorettype = 'trigger'::regtype AS is_trigger
+        FROM pg_proc p
+        WHERE EXISTS (SELECT FROM sealed) AND p.prokind IN ('f', 'p')
+            AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+    )
+    SELECT 'warning', 'trigger_serialises_row', format('trigger %I on %s', t.tgname, s.relation),
+           format('By its text %s makes text or JSON of the row, with what is in %s: where that is written, plaintext stands.', p.name,
+                  s.columns), NULL
+    FROM sealed s JOIN pg_trigger t ON t.tgrelid = s.relation AND NOT t.tgisinternal JOIN code p ON p.oid = t.tgfoid
+    WHERE p.body ~* ('\m(to_jsonb?|row_to_json|jsonb?_build_(object|array)|jsonb?_agg|hstore|concat|concat_ws|format|xmlforest|xmlelement)'
+                     '\s*\([^;]*\m(new|old)\M(\s*\.\s*(\*|"?(' || s.pattern || ')(?!\w))|(?!\s*\.))')
+        OR p.body ~* '\m(new|old)\M\s*(\.\s*\*\s*)?\)?\s*::'
+    UNION ALL
+    SELECT 'info', 'function_serialises_row', p.name,
+           format('By its text it makes JSON or text of rows, and it names %s, where %s is sealed: what it makes is plaintext.',
+                  s.relation, s.columns), NULL
+    FROM sealed s JOIN code p ON NOT p.is_trigger
+    WHERE p.body ~* '\m(to_jsonb?|row_to_json|jsonb?_agg|array_to_json|hstore|(query|table|cursor)_to_xml)\s*\('
+        AND p.body ~* ('\m' || regexp_replace(s.relname, '(\W)', '\\\1', 'g') || '\M')
+    $$;
+COMMENT ON FUNCTION cordon_internal.serialising_code() IS 'findings on triggers and functions that make text of rows with sealed columns';
+
 CREATE OR REPLACE FUNCTION cordon.audit_secrets() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT f.* FROM cordon_internal.constant_findings() f
+    UNION ALL
+    SELECT f.* FROM cordon_internal.serialising_code() f
     UNION ALL
     SELECT 'warning', 'plaintext_secret', format('%s.%I', a.attrelid::regclass, a.attname),
            'By its name the column holds secrets, and it holds them in plain text.',
@@ -359,7 +395,7 @@ CREATE OR REPLACE FUNCTION cordon.audit_secrets() RETURNS SETOF cordon.finding
     FROM cordon.conversions c
     $$;
 COMMENT ON FUNCTION cordon.audit_secrets() IS
-    'findings on sealed columns with constant defaults, on secrets in plain text, and on conversions that were not ended';
+    'findings on sealed columns with constant defaults, on secrets in plain text, code that opens them, and conversions that were not ended';
 
 CREATE OR REPLACE FUNCTION cordon.audit_keyring() RETURNS SETOF cordon.finding
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp

@@ -265,6 +265,56 @@ fn the_applications_role_must_be_one_that_row_security_applies_to() {
     database.app().query("SELECT * FROM cordon.audit()", &[]).unwrap();
 }
 
+/// Neither a cast nor a type stops what makes text of a whole row.
+#[test]
+fn code_that_makes_text_of_sealed_rows_is_named() {
+    let cluster = cluster();
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    dba.batch_execute(
+        "CREATE TABLE account (team_id bigint PRIMARY KEY, name text, \"To Ken\" encrypted_text); SELECT cordon.protect('account');
+         CREATE TABLE other (id int); CREATE TABLE log (line text)",
+    )
+    .unwrap();
+    let found = |dba: &mut postgres::Client| -> Vec<String> {
+        let findings = "SELECT concat_ws(' ', severity, code, object) FROM cordon.audit() WHERE code ~ 'serialises_row' ORDER BY 1";
+        dba.query(findings, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    for (body, is_named) in [
+        ("INSERT INTO log VALUES (to_jsonb(NEW)::text)", true),
+        ("INSERT INTO log VALUES (row_to_json( old.* )::text)", true),
+        ("INSERT INTO log SELECT format('%s: %s', TG_OP, NEW)", true),
+        ("INSERT INTO log VALUES (concat(new.name, NEW.\"To Ken\"))", true),
+        ("INSERT INTO log VALUES (NEW::text)", true),
+        ("INSERT INTO log VALUES ((OLD.*)::text)", true),
+        ("INSERT INTO log VALUES (format('%s', NEW.name))", false),
+        ("INSERT INTO log VALUES (jsonb_build_object('team', NEW.team_id, 'name', NEW.name)::text)", false),
+        ("INSERT INTO log VALUES (to_jsonb(now())::text); NEW.name := 'x'", false),
+        ("NEW.name := upper(NEW.name)", false),
+    ] {
+        dba.batch_execute(&format!(
+            "CREATE OR REPLACE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NEW; END $$;
+             CREATE OR REPLACE TRIGGER logs BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION log();
+             CREATE OR REPLACE TRIGGER logs BEFORE UPDATE ON other FOR EACH ROW EXECUTE FUNCTION log()"
+        ))
+        .unwrap();
+        let expected: &[&str] =
+            if is_named { &["warning trigger_serialises_row trigger logs on public.account"] } else { &[] };
+        assert_eq!(found(&mut dba), expected, "{body}");
+    }
+    dba.batch_execute(
+        "SET check_function_bodies = off;
+         CREATE FUNCTION exported() RETURNS jsonb LANGUAGE sql AS 'SELECT jsonb_agg(a) FROM account a';
+         CREATE FUNCTION atomic() RETURNS SETOF jsonb BEGIN ATOMIC SELECT to_jsonb(a) FROM account a; END;
+         CREATE FUNCTION others() RETURNS jsonb LANGUAGE sql AS 'SELECT jsonb_agg(a) FROM accounts a'",
+    )
+    .unwrap();
+    assert_eq!(
+        found(&mut dba),
+        ["info function_serialises_row public.atomic()", "info function_serialises_row public.exported()"]
+    );
+}
+
 #[test]
 fn old_keys_are_reported() {
     let cluster = cluster();
