@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use cordon_tests::{Database, assert_refused, shared_cluster, sqlstate, whole_error};
+use cordon_tests::{Cluster, Database, Settings, assert_refused, shared_cluster, sqlstate, whole_error};
 use postgres::Client;
 
 /// A table with a column under conversion, as the ordinary role has begun it.
@@ -168,7 +168,7 @@ fn types_are_known_by_what_they_are() {
 /// Keys of partitions and of deferrable constraints are search tags: under another search key a row would belong elsewhere.
 #[test]
 fn a_column_that_keeps_rows_apart_is_not_sealed_under_another_search_key() {
-    let cluster = cordon_tests::Cluster::start(&cordon_tests::Settings::default());
+    let cluster = Cluster::start(&Settings::default());
     let database = cluster.database("d");
     let mut app = database.tenant("7");
     app.batch_execute(
@@ -239,4 +239,29 @@ fn names_in_another_encoding_stop_nothing() {
     );
     assert_eq!(sqlstate(&refused.unwrap_err()), "42501");
     assert_refused(app.query("SELECT cordon.set_tenant('größe')", &[]), "22023", &[]);
+}
+
+/// A materialized view keeps what was stored when it was refreshed, and no count of its table's values tells of it.
+#[test]
+fn a_key_that_only_a_materialized_view_needs_is_not_disabled() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    let mut app = database.tenant("7");
+    app.batch_execute(
+        "CREATE TABLE t (team_id bigint, token encrypted_text); INSERT INTO t VALUES (7, 'secret'), (7, NULL);
+         CREATE MATERIALIZED VIEW copies AS SELECT token FROM t",
+    )
+    .unwrap();
+    let mut dba = database.superuser();
+    let old: i64 = dba.query_one("SELECT key_id FROM cordon.key_usage('t', 'token')", &[]).unwrap().get(0);
+    dba.batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+    app.batch_execute("CALL cordon.reencrypt('t', 'token', tenant_column => 'team_id')").unwrap();
+    let error = dba.query("SELECT cordon.disable_key($1)", &[&old]).expect_err("the copies need the key");
+    assert_eq!(sqlstate(&error), "2BP01");
+    assert!(whole_error(&error).contains("copies.token"), "{}", whole_error(&error));
+    let fix = "SELECT fix_sql FROM cordon.audit() WHERE code = 'old_key_in_use' AND object ~ 'copies'";
+    let fix: String = dba.query_one(fix, &[]).unwrap().get(0);
+    dba.batch_execute(&fix).unwrap();
+    dba.query("SELECT cordon.disable_key($1)", &[&old]).unwrap();
+    assert_eq!(app.query_one("SELECT count(token::text) FROM copies", &[]).unwrap().get::<_, i64>(0), 1);
 }
