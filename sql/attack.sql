@@ -93,7 +93,7 @@ BEGIN
                           ELSE cordon_internal.as_owner(relation, 'SELECT ' || judge)::boolean END;
         is_done := true;
         RAISE SQLSTATE 'CPRVE';
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR assert_failure THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, constrained = CONSTRAINT_NAME,
             table_at = TABLE_NAME, schema_at = SCHEMA_NAME, column_at = COLUMN_NAME;
     END;
@@ -136,6 +136,19 @@ END $$;
 COMMENT ON FUNCTION cordon_internal.row_place(regclass, text) IS
     'a condition that only one of the rows fulfils, or NULL when there are none. For cordon.prove';
 
+CREATE OR REPLACE FUNCTION cordon_internal.may_show_values(constraint_oid oid) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT s.relowner = t.relowner AND NOT EXISTS (
+        SELECT FROM pg_attribute a
+        WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey) AND cordon_internal.contains_sealed(a.atttypid))
+    FROM pg_constraint k JOIN pg_class s ON s.oid = k.conrelid JOIN pg_class t ON t.oid = k.confrelid
+    WHERE k.oid = constraint_oid
+    $$;
+COMMENT ON FUNCTION cordon_internal.may_show_values(oid) IS
+    'whether rows that a foreign key refers to may be named in rows that refer to them: what the owner of those has planted sees '
+    'it, so both tables must be his, and nothing of it sealed. For cordon.prove';
+
 CREATE OR REPLACE FUNCTION cordon_internal.sample_references(relation regclass, tenant_column name, tenant text) RETURNS jsonb
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -151,7 +164,7 @@ BEGIN
                 JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[i]
                 WHERE f.attname <> sample_references.tenant_column) AS pairs
         FROM pg_constraint k LEFT JOIN cordon_internal.registered() q ON q.relation = k.confrelid
-        WHERE k.contype = 'f' AND k.conrelid = sample_references.relation
+        WHERE k.contype = 'f' AND k.conrelid = sample_references.relation AND cordon_internal.may_show_values(k.oid)
     LOOP
         CONTINUE WHEN key.pairs IS NULL;
         given := given || coalesce(cordon_internal.as_owner(key.target,
@@ -181,7 +194,7 @@ BEGIN
                 cordon_internal.sample_references(relation, tenant_column, tenant) || jsonb_build_object(tenant_column, tenant),
                 others), true);
             place := cordon_internal.row_place(relation, condition);
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN OTHERS OR assert_failure THEN
             place := NULL;
         END;
     END LOOP;
@@ -557,7 +570,7 @@ BEGIN
 
     -- By its definition, since foreign keys are checked past row security; and shown by a row, where one can be made.
     FOR key IN
-        SELECT k.conname, k.confrelid, ta.attname AS target_tenant, ta.atttypid,
+        SELECT k.oid, k.conname, k.confrelid, ta.attname AS target_tenant, ta.atttypid,
                ARRAY(SELECT a.attname FROM unnest(k.conkey) WITH ORDINALITY u (n, i)
                      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY i) AS source_columns,
                ARRAY(SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY u (n, i)
@@ -581,7 +594,8 @@ BEGIN
         END IF;
         outcome := 'BREACH';
         detail := 'the key leaves the tenant out, so a row can refer to one of another tenant';
-        other_place := cordon_internal.row_place(key.confrelid, format('format(''%%s'', %I) = %L', key.target_tenant, tenant_b));
+        other_place := CASE WHEN cordon_internal.may_show_values(key.oid) THEN
+            cordon_internal.row_place(key.confrelid, format('format(''%%s'', %I) = %L', key.target_tenant, tenant_b)) END;
         IF other_place IS NOT NULL THEN
             PERFORM cordon.set_tenant(tenant_b);
             held_values := cordon_internal.row_values(key.confrelid, other_place, key.target_columns);

@@ -24,6 +24,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.definitions()
     UNION ALL SELECT 'pg_statistic_ext', oid, 0, stxrelid, 'statistics', stxexprs FROM pg_statistic_ext
         WHERE stxexprs IS NOT NULL
     UNION ALL SELECT 'pg_class', oid, 0, oid, 'partition bound', relpartbound FROM pg_class WHERE relpartbound IS NOT NULL
+    UNION ALL SELECT 'pg_class', partrelid, 0, partrelid, 'partition key', partexprs FROM pg_partitioned_table WHERE partexprs IS NOT NULL
     UNION ALL SELECT 'pg_publication_rel', oid, 0, prrelid, 'publication', prqual FROM pg_publication_rel
         WHERE prqual IS NOT NULL
     $$;
@@ -59,7 +60,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.read_u32(bytes integer[], at integer)
     $$;
 COMMENT ON FUNCTION cordon_internal.read_u32(integer[], integer) IS 'four signed bytes as a number, the first the highest';
 
-CREATE OR REPLACE FUNCTION cordon_internal.constant_findings() RETURNS SETOF cordon.finding
+CREATE OR REPLACE FUNCTION cordon_internal.constant_findings() RETURNS SETOF cordon_internal.hit
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
     SELECT DISTINCT CASE WHEN c.is_shared THEN 'warning' ELSE 'error' END,
@@ -69,7 +70,10 @@ CREATE OR REPLACE FUNCTION cordon_internal.constant_findings() RETURNS SETOF cor
                THEN 'It holds a value as it was sealed when it was defined: under the key of that time, which must stay enabled.'
                ELSE 'It holds a value sealed for the tenant of the session that defined it: other tenants cannot open it.'
            END || CASE WHEN f.fix IS NULL THEN ' Define it again with a cast at run time: ''...''::text::the_type.' ELSE '' END,
-           f.fix
+           f.fix,
+           CASE WHEN c.relation <> 0 THEN 'pg_class'::regclass::oid ELSE c.classid END,
+           CASE WHEN c.relation <> 0 THEN c.relation ELSE c.objid END,
+           CASE c.place WHEN 'default' THEN c.objsubid ELSE 0 END
     FROM cordon_internal.sealed_constants() c
     LEFT JOIN pg_attribute a ON c.place = 'default' AND a.attrelid = c.relation AND a.attnum = c.objsubid
     LEFT JOIN pg_constraint k ON c.classid = 'pg_constraint'::regclass AND k.oid = c.objid

@@ -109,7 +109,7 @@ CREATE OR REPLACE PROCEDURE cordon_internal.run_with_lock(target regclass, state
 DECLARE
     attempts CONSTANT integer := 60;
     is_done boolean := false;
-    statement text;
+    statement pg_catalog.text;
 BEGIN
     FOR attempt IN 1..attempts LOOP
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
@@ -187,9 +187,9 @@ CREATE OR REPLACE PROCEDURE cordon_internal.convert_column(
     AS $$
 DECLARE
     existing cordon.conversions;
-    tenant name;
+    tenant pg_catalog.name;
     needs_tenant boolean;
-    statements text[];
+    statements pg_catalog.text[];
     remaining bigint;
     obstacle record;
 BEGIN
@@ -295,7 +295,7 @@ CREATE OR REPLACE PROCEDURE cordon.encrypt_column(
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    form text;
+    form pg_catalog.text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     form := cordon.form_of(target, column_name);
@@ -339,7 +339,7 @@ CREATE OR REPLACE PROCEDURE cordon.decrypt_column(
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    form text;
+    form pg_catalog.text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     form := cordon.form_of(target, column_name);
@@ -509,10 +509,12 @@ CREATE OR REPLACE PROCEDURE cordon.finish_conversion(
 DECLARE
     c cordon.conversions;
     old pg_catalog.pg_attribute;
-    check_name name; condition text;
-    obstacles text; remedies text;
+    check_name pg_catalog.name;
+    condition pg_catalog.text;
+    obstacles pg_catalog.text;
+    remedies pg_catalog.text;
     failing bigint;
-    began timestamptz;
+    began pg_catalog.timestamptz;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     c := cordon.conversion(target, column_name);
@@ -588,8 +590,8 @@ CREATE OR REPLACE PROCEDURE cordon.cancel_conversion(target regclass, column_nam
     AS $$
 DECLARE
     c cordon.conversions;
-    statements text[];
-    check_name name;
+    statements pg_catalog.text[];
+    check_name pg_catalog.name;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     c := cordon.conversion(target, column_name);

@@ -259,7 +259,7 @@ BEGIN
                 END LOOP;
                 is_done := true;
                 RAISE SQLSTATE 'CPRVE';
-            EXCEPTION WHEN OTHERS THEN
+            EXCEPTION WHEN OTHERS OR assert_failure THEN
                 IF NOT is_done THEN
                     attack := 'every';
                     outcome := 'not tested';
@@ -295,11 +295,11 @@ END $$;
 COMMENT ON FUNCTION cordon.prove(name, text, text) IS
     'attacks every protected table as the role that an application logs in as, with one tenant set and the rows of '
     'another as its aim, and reports each outcome: held, BREACH, not tested, open by setting. What it changes it takes '
-    'back, but for sequences. The application''s SECURITY DEFINER functions are not called: see '
-    'cordon.audit. For superusers, in a transaction of its own, in a quiet hour: it locks rows for a moment';
+    'back, but for sequences. It writes as that role does: code that owners have planted in their tables runs with the '
+    'role''s rights. The application''s SECURITY DEFINER functions are not called: see cordon.audit. For superusers, in a transaction of its own, in a quiet hour: it locks rows for a moment';
 REVOKE EXECUTE ON FUNCTION cordon_internal.attempt(oid, text, regclass, text, bigint, boolean), cordon_internal.row_place(regclass, text),
     cordon_internal.row_place_or_new(oid, regclass, text, name, text), cordon_internal.row_values(regclass, text, name[]),
-    cordon_internal.sample_references(regclass, name, text),
+    cordon_internal.sample_references(regclass, name, text), cordon_internal.may_show_values(oid),
     cordon_internal.attack_table(regclass, name, name, text, text),
     cordon_internal.attack_view(regclass, name, name, text, text, text, oid[]),
     cordon_internal.attack_role(name), cordon_internal.attack_freeze(name, text, text) FROM PUBLIC;

@@ -169,10 +169,23 @@ CREATE OR REPLACE FUNCTION cordon_internal.decides_partition(target regclass, co
     SELECT EXISTS (
         SELECT FROM cordon.tree(target) t JOIN pg_partitioned_table p ON p.partrelid = t
         JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attname = decides_partition.column_name
-        WHERE a.attnum = ANY (p.partattrs::int2[]))
+        -- The columns of a partition key, also those in its expressions, depend on their table.
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0 AND d.deptype = 'i')
     $$;
 COMMENT ON FUNCTION cordon_internal.decides_partition(regclass, name) IS
     'whether a column is part of the key by which a table or one of its partitions is partitioned';
+
+CREATE OR REPLACE FUNCTION cordon_internal.is_in_foreign_key(target regclass, column_name name) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM cordon.tree(target) t
+        JOIN pg_attribute a ON a.attrelid = t AND a.attname = is_in_foreign_key.column_name
+        JOIN pg_constraint k ON k.contype = 'f'
+            AND (k.conrelid = t AND a.attnum = ANY (k.conkey) OR k.confrelid = t AND a.attnum = ANY (k.confkey)))
+    $$;
+COMMENT ON FUNCTION cordon_internal.is_in_foreign_key(regclass, name) IS 'whether a column refers to another, or is referred to';
 
 -- A procedure that commits can have no SET clause: it sets the search path before it does anything else, and again after
 -- each COMMIT.
@@ -189,11 +202,18 @@ BEGIN
     PERFORM cordon.require_tenant_column(target, col.is_shared, col.tenant),
             cordon.refuse_conversion(target, column_name), cordon.require_pace(batch_size, pause);
     CALL cordon_internal.rewrite('reencrypt', target, column_name, CASE WHEN col.is_shared THEN NULL ELSE col.tenant END,
-                                 cordon_internal.decides_partition(target, column_name), batch_size, pause);
+                                 cordon_internal.decides_partition(target, column_name)
+                                 OR cordon_internal.is_in_foreign_key(target, column_name), batch_size, pause);
 END $$;
 COMMENT ON PROCEDURE cordon.reencrypt(regclass, name, integer, interval, name) IS
     'seals the values of an encrypted column anew that are not under the primary keys: online, in batches that are '
     'committed, and again from where it was when it is broken off. For the owner of the table';
+
+CREATE OR REPLACE FUNCTION cordon_internal.wait_for_writers(relation oid) RETURNS void
+    LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'cordon_wait_for_writers';
+COMMENT ON FUNCTION cordon_internal.wait_for_writers(oid) IS
+    'waits until the transactions that have written to a relation have ended, and lets others through meanwhile';
+REVOKE ALL ON FUNCTION cordon_internal.wait_for_writers(oid) FROM PUBLIC;
 
 -- The verb of the keyring, which looks first whether the key is needed.
 CREATE OR REPLACE FUNCTION cordon.disable_key(id bigint, force boolean DEFAULT false) RETURNS void
@@ -209,6 +229,8 @@ BEGIN
         FOR col IN
             SELECT s.relation, s.column_name FROM cordon_internal.stored_columns() s ORDER BY s.relation::text, s.column_name
         LOOP
+            -- What a transaction has written under the key, before it was rotated, is seen when that has ended.
+            PERFORM cordon_internal.wait_for_writers(col.relation);
             used := used || ARRAY(SELECT format('%s.%I (%s)', col.relation, col.column_name, k."values")
                 FROM cordon_internal.table_keys(col.relation, col.column_name, 2147483647) k WHERE k.key_id = disable_key.id);
         END LOOP;

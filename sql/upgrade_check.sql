@@ -15,7 +15,8 @@ REVOKE ALL ON FUNCTION cordon_internal.tree_converts(pg_node_tree), cordon_inter
 CREATE OR REPLACE FUNCTION cordon.upgrade_check() RETURNS SETOF cordon.finding
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
-    SELECT * FROM cordon_internal.constant_findings()
+    SELECT f.*, NULL::text FROM (
+    SELECT severity, code, object, detail, fix_sql FROM cordon_internal.constant_findings()
     UNION ALL
     SELECT DISTINCT 'error', 'comparison_in_definition', pg_describe_object(d.classid, d.objid, 0),
            'It compares a sealed value with plaintext, or reads it: for another tenant or without a keyring it fails, as when a '
@@ -83,6 +84,7 @@ CREATE OR REPLACE FUNCTION cordon.upgrade_check() RETURNS SETOF cordon.finding
     WHERE p.oid >= 16384 AND NOT EXISTS (
         SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     GROUP BY p.oid
+    ) f
     $$;
 COMMENT ON FUNCTION cordon.upgrade_check() IS
     'what an earlier version accepted and this one refuses, with the statement for each; for superusers';

@@ -25,7 +25,12 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/tokens.sql", name = "tokens", requires = ["encrypted_types"]);
 ::pgrx::extension_sql_file!("../sql/token_store.sql", name = "token_store", requires = ["tokens", "protect"]);
 ::pgrx::extension_sql_file!("../sql/audit.sql", name = "audit", requires = ["token_store"]);
-::pgrx::extension_sql_file!("../sql/constants.sql", name = "constants", requires = ["audit"]);
+::pgrx::extension_sql_file!("../sql/audit_tables.sql", name = "audit_tables", requires = ["audit"]);
+::pgrx::extension_sql_file!("../sql/audit_roles.sql", name = "audit_roles", requires = ["audit_tables"]);
+::pgrx::extension_sql_file!("../sql/audit_code.sql", name = "audit_code", requires = ["audit_roles"]);
+::pgrx::extension_sql_file!("../sql/audit_server.sql", name = "audit_server", requires = ["audit_code"]);
+::pgrx::extension_sql_file!("../sql/audit_secrets.sql", name = "audit_secrets", requires = ["audit_server"]);
+::pgrx::extension_sql_file!("../sql/constants.sql", name = "constants", requires = ["audit_secrets"]);
 ::pgrx::extension_sql_file!("../sql/upgrade_check.sql", name = "upgrade_check", requires = ["constants"]);
 ::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["upgrade_check"]);
 ::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", finalize);
@@ -45,8 +50,10 @@ pub extern "C-unwind" fn _PG_init() {
     pg::plans::install_hooks();
     pg::definitions::install_hooks();
     pg::text_form::install_hook();
+    pg::subscriber::install_callback();
     pg::tenant::install_hook();
     pg::transaction::install_callback();
     pg::log::install_hook();
+    pg::labels::register();
     pg::keyring::load_at_preload();
 }

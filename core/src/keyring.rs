@@ -130,6 +130,13 @@ impl Status {
 }
 
 impl Key {
+    /// Whether the material is all printable ASCII, as a password or hexadecimal digits are: random bytes of that length are not,
+    /// so somebody has made the key up, or has written a key's digits where its bytes belong.
+    #[must_use]
+    pub fn is_printable(&self) -> bool {
+        self.material.expose().iter().all(|byte| matches!(byte, b' '..=b'~'))
+    }
+
     /// Sixteen hexadecimal digits by which two servers can be seen to hold the same key: the first eight bytes of
     /// HMAC-SHA256(material, "pg_cordon/v1 fingerprint"). The material cannot be found from it.
     #[must_use]

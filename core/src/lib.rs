@@ -15,6 +15,7 @@ mod error;
 pub mod fernet;
 pub mod keyring;
 pub mod keyring_file;
+pub mod label;
 mod mac;
 mod nonce;
 pub mod redact;

@@ -16,6 +16,14 @@ DROP FUNCTION cordon.count_keys(oid, text, boolean), cordon.failing_values(oid, 
 DROP PROCEDURE cordon.rewrite(text, regclass, name, name, boolean, integer, interval), cordon.run_with_lock(regclass, text[]),
     cordon.convert_column(text, regclass, name, text, text, integer, interval, name, name, interval);
 
+-- The audit has an argument now, and its topics findings with an address.
+DROP FUNCTION cordon.audit(), cordon.audit_tables(), cordon.audit_keys(), cordon.audit_roles(oid), cordon.audit_privileges(),
+    cordon.audit_views(), cordon.audit_functions(), cordon.audit_settings(), cordon.audit_secrets(), cordon.audit_token_store(),
+    cordon.audit_keyring(), cordon.assert_isolated(name);
+ALTER TYPE cordon.finding ADD ATTRIBUTE acknowledged text;
+CREATE TYPE cordon_internal.hit AS (
+    severity text, code text, object text, detail text, fix_sql text, classid oid, objid oid, objsubid integer);
+
 DO $types$
 DECLARE
     type text;

@@ -196,8 +196,10 @@ pub fn unconverted_rows(args: Args) -> Result<Datum, Failure> {
 
 /// `cordon_internal.require_source(name text)`: an error when the values of a source cannot be read here for want of keys.
 pub fn require_source(args: Args) -> Result<Datum, Failure> {
-    let name = CString::new(args.varlena(0).as_bytes()).map_err(|_| Failure::NotText)?;
-    conversion::require_source(&name)?;
+    let bytes = args.varlena(0);
+    // Copied by Rust, which ends the process when there is no memory. No name is longer than one of PostgreSQL's.
+    let name = bytes.as_bytes().get(..pg_sys::NAMEDATALEN as usize).unwrap_or(bytes.as_bytes());
+    conversion::require_source(&CString::new(name).map_err(|_| Failure::NotText)?)?;
     Ok(args.null())
 }
 

@@ -369,8 +369,8 @@ fn check_new(new: &[(Oid, c_int)]) {
                 }
                 continue;
             }
-            if is_partitioned_by_sealed(*relation) {
-                Failure::ConstantInDefinition("a partition bound").raise();
+            if let Some(place) = sealed_in_partition_key(*relation) {
+                Failure::ConstantInDefinition(place).raise();
             }
             check_rows(CLASS, CLASS_BY_OID, &[(1, pg_sys::F_OIDEQ, Datum::from(*relation))], Place::Bound);
         }
@@ -410,20 +410,22 @@ unsafe fn has_default_of_domain(relation: Oid, number: c_int) -> bool {
     }
 }
 
-/// Whether a partitioned table has a sealed column in a key of lists or ranges, whose bounds are values.
+/// What would hold a sealed value of a table that is partitioned: the bounds, where a sealed column is in a key of lists or ranges;
+/// or an expression of the key.
 ///
 /// # Safety
-/// `relation` must be a partitioned table.
-unsafe fn is_partitioned_by_sealed(relation: Oid) -> bool {
+/// In a transaction.
+unsafe fn sealed_in_partition_key(relation: Oid) -> Option<&'static str> {
     const STRATEGY: i16 = 2;
     const COLUMNS: i16 = 5;
+    const EXPRESSIONS: i16 = 8;
     // SAFETY: a lookup in the system catalogs; the row is released when it has been looked at. The columns of
     // pg_partitioned_table are never null; of the key the numbers are an int2vector.
     unsafe {
         let cache = pg_sys::SysCacheIdentifier::PARTRELID as c_int;
         let row = pg_sys::SearchSysCache1(cache, Datum::from(relation));
         if row.is_null() {
-            return false;
+            return None;
         }
         let mut is_null = false;
         let strategy = pg_sys::SysCacheGetAttr(cache, row, STRATEGY, &raw mut is_null).value() as u8;
@@ -434,8 +436,18 @@ unsafe fn is_partitioned_by_sealed(relation: Oid) -> bool {
             && (0..count)
                 .map(|at| *columns.add(at))
                 .any(|number| number > 0 && holds_sealed(pg_sys::get_atttype(relation, number)));
+        let expressions = pg_sys::SysCacheGetAttr(cache, row, EXPRESSIONS, &raw mut is_null);
+        let found = if is_null {
+            Findings::default()
+        } else {
+            inspect(pg_sys::stringToNode(pg_sys::text_to_cstring(expressions.cast_mut_ptr())).cast())
+        };
         pg_sys::ReleaseSysCache(row);
-        is_sealed
+        if found.has_constant() || found.has_conversion {
+            Some("the key of a partitioned table")
+        } else {
+            is_sealed.then_some("a partition bound")
+        }
     }
 }
 

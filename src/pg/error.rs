@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use std::io::ErrorKind;
 
-use cordon_core::{Error, keyring::ChangeFault, keyring_file::FileFault};
+use cordon_core::{Error, keyring::ChangeFault, keyring_file::FileFault, label::LabelFault};
 use pgrx::{
     PgLogLevel, PgSqlErrorCode,
     pg_sys::{self, Oid, panic::ErrorReport},
@@ -79,6 +79,12 @@ pub enum Failure {
     NotAStatement,
     /// The role that is to attack is a superuser, whom nothing holds.
     SuperuserRole,
+    /// A security label that says nothing.
+    Label(LabelFault),
+    /// A line of a security label that is for other objects.
+    LabelOnOther(&'static str),
+    /// A security label that silences the audit, from somebody who may not.
+    MayNotAcknowledge,
     /// A standby does not change the keyring.
     Standby,
     /// Not the name of a purpose.
@@ -302,9 +308,12 @@ impl Failure {
             Self::KeyOfSearchTags(column) => (
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("values of column \"{column}\" cannot be sealed under another search key in place"),
-                Some("The column is a partition key, or part of a deferrable unique key, by its search tags.".into()),
-                "Keep the former search key enabled; or make the unique key NOT DEFERRABLE, or copy the rows into a new \
-                 partitioned table. See docs/ROTATION.md.",
+                Some(
+                    "The column is a partition key, or part of a foreign key or of a deferrable unique key, by its search tags."
+                        .into(),
+                ),
+                "Keep the former search key enabled; or drop the foreign key until both columns are sealed anew, make the unique \
+                 key NOT DEFERRABLE, or copy the rows into a new partitioned table. See docs/ROTATION.md.",
             ),
             Self::Enough | Self::Internal => (
                 Code::ERRCODE_INTERNAL_ERROR,
@@ -375,6 +384,30 @@ impl Failure {
                 "the application's role is a superuser".into(),
                 Some("Neither row security nor any privilege applies to it, so there is nothing to prove.".into()),
                 "Let the application log in as a role that is neither superuser nor BYPASSRLS.",
+            ),
+            Self::Label(fault) => {
+                let (line, what) = fault.describe();
+                return ErrorReport::new(
+                    Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                    format!("line {line} of the security label {what}"),
+                    FUNCTION,
+                )
+                .set_hint(
+                    "Write \"shared: the same for all tenants\", or another key, one a line: docs/AUDIT.md lists them.",
+                );
+            }
+            Self::LabelOnOther(kind) => (
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("that security label is for {kind}"),
+                None,
+                "shared is for tables, plain and secret for columns, codes of the audit for what it names.",
+            ),
+            Self::MayNotAcknowledge => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "permission denied to acknowledge what the audit finds".into(),
+                Some("An owner could silence the audit about itself.".into()),
+                "As a superuser, set the label, or GRANT EXECUTE ON FUNCTION cordon.acknowledge(text). To restore a dump without \
+                 its labels: pg_restore --no-security-labels.",
             ),
             Self::Standby => (
                 Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,

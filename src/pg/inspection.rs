@@ -1,6 +1,9 @@
 //! What a query or a definition holds that the library has to know of, found in one walk.
 
-use core::ffi::{CStr, c_void};
+use core::{
+    ffi::{CStr, c_void},
+    ptr,
+};
 
 use pgrx::{
     PgList,
@@ -53,6 +56,48 @@ pub unsafe fn inspect(node: *mut Node) -> Findings {
         unsafe { visit(node, (&raw mut findings).cast()) };
     }
     findings
+}
+
+/// Whether an expression makes a sealed value, by whatever function or cast, PostgreSQL's own as well: an array's input makes what
+/// is in it.
+///
+/// # Safety
+/// As [`inspect`].
+pub unsafe fn makes_sealed(node: *mut Node) -> bool {
+    // SAFETY: by this function's contract.
+    unsafe { visit_for_sealed(node, ptr::null_mut()) }
+}
+
+/// Owns nothing: see [`super::trees`].
+///
+/// # Safety
+/// As [`visit`], without a context.
+unsafe extern "C-unwind" fn visit_for_sealed(node: *mut Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    // SAFETY: by this function's contract; the tag of a node tells its type, and those that are named are expressions.
+    unsafe {
+        let is_expression = match (*node).type_ {
+            NodeTag::T_FuncExpr
+            | NodeTag::T_OpExpr
+            | NodeTag::T_NullIfExpr
+            | NodeTag::T_CoerceViaIO
+            | NodeTag::T_ArrayCoerceExpr
+            | NodeTag::T_ConvertRowtypeExpr
+            | NodeTag::T_CoerceToDomain
+            | NodeTag::T_RelabelType
+            | NodeTag::T_RowExpr
+            | NodeTag::T_ArrayExpr
+            | NodeTag::T_FieldSelect
+            | NodeTag::T_SubscriptingRef
+            | NodeTag::T_Const => true,
+            #[cfg(any(feature = "pg17", feature = "pg18"))]
+            NodeTag::T_JsonExpr => true,
+            _ => false,
+        };
+        (is_expression && guarded(|| holds_sealed(pg_sys::exprType(node)))) || walk(node, visit_for_sealed, context)
+    }
 }
 
 /// Looks through the argument at `at`, which SQL declares as pg_node_tree.

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 use std::{
     ffi::OsStr,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -22,7 +22,6 @@ use pgrx::{
 use super::{
     error::{Failure, NoKeyring},
     keys, settings,
-    tenant::transaction,
 };
 
 /// Whether the postmaster loaded the library, and so ran the command if there is one. Inherited by its children.
@@ -37,17 +36,38 @@ pub struct Loaded {
     /// When the last attempt failed to read a newer one, by the statement; None when it did not. What was rotated away or
     /// disabled meanwhile is not known then.
     failed_at: Option<TimestampTz>,
-    /// The transaction in which it was read ahead of a reload that PostgreSQL has been told of and has not done.
-    ahead_in: u32,
+    /// The file that was read ahead of a reload that PostgreSQL has been told of and has not done.
+    ahead: Option<FileVersion>,
+}
+
+/// What tells one state of the keyring file from another: each is a file of its own, put in place of the last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FileVersion {
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+    len: u64,
+}
+
+impl FileVersion {
+    fn of(path: &Path) -> Option<Self> {
+        let file = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: file.dev(),
+            inode: file.ino(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            len: file.len(),
+        })
+    }
 }
 
 impl Loaded {
     pub const fn none() -> Self {
-        Self { ring: None, as_of: 0, from_command: false, failed_at: None, ahead_in: 0 }
+        Self { ring: None, as_of: 0, from_command: false, failed_at: None, ahead: None }
     }
 
     fn of(ring: Keyring, as_of: TimestampTz) -> Self {
-        Self { ring: Some(ring), as_of, from_command: false, failed_at: None, ahead_in: 0 }
+        Self { ring: Some(ring), as_of, from_command: false, failed_at: None, ahead: None }
     }
 
     /// As [`Self::current`], for keys that new values are made with: never by a ring that may be outdated. Once a statement
@@ -58,12 +78,15 @@ impl Loaded {
     pub fn newest(&mut self, changed: impl FnMut()) -> Result<&Keyring, Failure> {
         let mut changed = changed;
         self.current(&mut changed)?;
-        // A call that commits is one message of the client, during which PostgreSQL reloads nothing.
-        let transaction = transaction();
+        // PostgreSQL reloads between messages of the client, and one may take hours; meanwhile it does not tell of a second
+        // reload. The file does.
         // SAFETY: a plain variable of this process, which a signal handler sets.
-        if unsafe { pg_sys::ConfigReloadPending } != 0 && self.ahead_in != transaction {
-            self.read(self.as_of, &mut changed)?;
-            self.ahead_in = transaction;
+        if unsafe { pg_sys::ConfigReloadPending } != 0 && !self.from_command {
+            let version = FileVersion::of(&path());
+            if self.ahead.is_none() || self.ahead != version {
+                self.read(self.as_of, &mut changed)?;
+                self.ahead = version;
+            }
         }
         if self.failed_at.is_some_and(|failed_at| failed_at != statement_start()) {
             self.read(self.as_of, &mut changed)?;

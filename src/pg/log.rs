@@ -135,10 +135,8 @@ unsafe fn redact(entry: &mut ErrorData) {
         // The context shows statements of functions, parameters, the line that COPY reads.
         entry.hide_ctx = true;
         // Those of pgaudit and auto_explain are entries about a statement at whatever level these are told to log.
-        let is_about_statement = entry.elevel < PgLogLevel::ERROR as c_int
-            && ([PgLogLevel::LOG as c_int, PgLogLevel::LOG_SERVER_ONLY as c_int].contains(&entry.elevel)
-                || is_plan(entry)
-                || is_audit(entry));
+        let is_about_statement = entry.elevel < PgLogLevel::INFO as c_int
+            || entry.elevel < PgLogLevel::ERROR as c_int && (is_plan(entry) || is_audit(entry));
         if is_about_statement {
             redact_statement(entry);
         } else {

@@ -167,7 +167,9 @@ unsafe fn refuse_implicit_plaintext(query: *mut Query) {
     }
 }
 
-/// Whether a call in the query may be put in: of a function of SQL whose body is text. Owns nothing: see [`super::trees`].
+/// Whether a call in the query may put the body of a function of SQL that is text in its place: of one itself; of one whose body
+/// was parsed when it was made, and may call others; of any for which defaults of arguments are put in. Owns nothing: see
+/// [`super::trees`].
 ///
 /// # Safety
 /// `node` must be null or a part of a query.
@@ -189,18 +191,13 @@ unsafe extern "C-unwind" fn calls_sql(node: *mut Node, context: *mut c_void) -> 
             }
             _ => Oid::INVALID,
         };
-        (function.to_u32() >= pg_sys::FirstNormalObjectId && guarded(|| is_sql_text(function)))
+        (function.to_u32() >= pg_sys::FirstNormalObjectId && guarded(|| may_call_sql(function)))
             || walk(node, calls_sql, context)
     }
 }
 
-/// Whether a function is one of SQL, with a body that is parsed when it is called.
-fn is_sql_text(function: Oid) -> bool {
-    of_function(function, |row, form| {
-        let body = pg_sys::Anum_pg_proc_prosqlbody as c_int;
-        // SAFETY: a row of pg_proc.
-        form.prolang == SQL && unsafe { pg_sys::heap_attisnull(row, body, ptr::null_mut()) }
-    })
+fn may_call_sql(function: Oid) -> bool {
+    of_function(function, |_, form| form.prolang == SQL || form.pronargdefaults > 0)
 }
 
 fn is_of_language(function: Oid, languages: &[Oid]) -> bool {

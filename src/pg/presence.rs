@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier};
 
+use super::trees::guarded;
+
 const UNKNOWN: u8 = 0;
 const ABSENT: u8 = 1;
 const PRESENT: u8 = 2;
 
 static PRESENCE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-/// Asks to be told when a schema is made or dropped. Once a process.
+/// Asks to be told when a schema is made or dropped, as those of the extension are with it. Once a process.
 pub fn install_callback() {
     // SAFETY: while the library loads nothing else runs.
     unsafe {
@@ -20,13 +22,14 @@ pub fn install_callback() {
     }
 }
 
-/// Whether this database has the schema `cordon`: without it, no value and no type of ours. To be called in a transaction.
+/// Whether this database has the extension: without it, no value and no type of ours. To be called in a transaction, also from
+/// frames over which errors pass: those of the look, as that of a lock that is not to be had, are PostgreSQL's by then.
 #[inline]
 pub fn is_present() -> bool {
     match PRESENCE.load(Ordering::Relaxed) {
         PRESENT => true,
         ABSENT => false,
-        _ => look(),
+        _ => guarded(look),
     }
 }
 
@@ -37,7 +40,7 @@ fn look() -> bool {
         if !pg_sys::IsTransactionState() {
             return false;
         }
-        pg_sys::get_namespace_oid(c"cordon".as_ptr(), true) != Oid::INVALID
+        pg_sys::get_extension_oid(c"pg_cordon".as_ptr(), true) != Oid::INVALID
     };
     PRESENCE.store(if is_present { PRESENT } else { ABSENT }, Ordering::Relaxed);
     is_present

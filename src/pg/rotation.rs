@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use std::collections::BTreeMap;
 
 use cordon_core::{Envelope, Error, KeyId, Kind, Purpose, Scope, TenantId};
-use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::{self, Datum};
 
 use super::{
     error::Failure,
@@ -132,6 +132,24 @@ pub fn table_keys(args: Args) -> Result<Datum, Failure> {
     }
     for ((_, id), number) in counted {
         rows.push([Cell::int8(id.into()), Cell::int8(number)]);
+    }
+    Ok(args.null())
+}
+
+/// `cordon_internal.wait_for_writers(relation oid)`: waits until the transactions end that have written to a relation, as CREATE
+/// INDEX CONCURRENTLY does; those that begin meanwhile are let through.
+pub fn wait_for_writers(args: Args) -> Result<Datum, Failure> {
+    // SAFETY: within a transaction; the tag is that of a relation of this database (`SET_LOCKTAG_RELATION` in `storage/lock.h`).
+    unsafe {
+        let tag = pg_sys::LOCKTAG {
+            locktag_field1: pg_sys::MyDatabaseId.into(),
+            locktag_field2: args.oid(0).into(),
+            locktag_field3: 0,
+            locktag_field4: 0,
+            locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+            locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+        };
+        pg_sys::WaitForLockers(tag, pg_sys::ShareLock as pg_sys::LOCKMODE, false);
     }
     Ok(args.null())
 }

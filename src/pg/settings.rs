@@ -28,6 +28,7 @@ static mut FREEZE_TENANT: bool = false;
 static mut TENANT_SETTING: *mut c_char = ptr::null_mut();
 static mut KEYRING_FILE: *mut c_char = ptr::null_mut();
 static mut KEYRING_COMMAND: *mut c_char = ptr::null_mut();
+static mut SECRET_NAMES: *mut c_char = ptr::null_mut();
 
 /// The names of a setting's values, of which there are at most three, ended by an entry without a name.
 struct Words([pg_sys::config_enum_entry; 4]);
@@ -87,6 +88,15 @@ pub fn define() {
             c"",
             fixed_at_start,
             pg_sys::GUC_SUPERUSER_ONLY,
+        );
+        // Read with current_setting(), by the audit.
+        define_string(
+            c"cordon.secret_names",
+            c"Regular expression for names of columns that the audit takes for secrets when they hold plain text.",
+            &raw mut SECRET_NAMES,
+            c"token|secret|passw(or)?d|passphrase|credential|(api|access|private|signing|encryption)_?key|(^|_)(jwt|otp|totp|pwd|ssn|iban|cvv)(_|$)",
+            GucContext::PGC_SUSET,
+            0,
         );
         // For roles that copy sealed values about without reading them (ALTER ROLE analyst SET …); with restore also back, for
         // owners who restore dumps and are no superusers.

@@ -7,7 +7,7 @@ use core::{
 };
 use std::{ffi::CString, sync::OnceLock};
 
-use cordon_core::TenantId;
+use cordon_core::{TenantId, tenant::TenantFault};
 use pgrx::{
     PgSqlErrorCode, pg_guard,
     pg_sys::{self, GucContext, GucSource},
@@ -54,8 +54,11 @@ pub fn name() -> &'static CStr {
 /// errors. In the database's encoding, as the setting is.
 ///
 /// # Errors
-/// [`Failure::NotText`] for a zero byte.
+/// [`Failure::NotText`] for a zero byte, [`Failure::Tenant`] for what is too long to be copied unseen.
 pub fn set_local(spelling: &[u8]) -> Result<(), Failure> {
+    if spelling.len() > TenantId::MAX_LEN {
+        return Err(Failure::Tenant(TenantFault::TooLong));
+    }
     let value = CString::new(spelling).map_err(|_| Failure::NotText)?;
     set(&value, pg_sys::GucAction::GUC_ACTION_LOCAL);
     Ok(())

@@ -8,7 +8,7 @@ use std::sync::{
 
 use pgrx::pg_sys::{self, Datum};
 
-use super::{error::Failure, settings};
+use super::{error::Failure, settings, subscriber};
 
 /// Whether values go out in their stored form:
 ///
@@ -41,7 +41,8 @@ pub enum Origin {
 ///   set. Not the current user: a SECURITY DEFINER function would lend its rights. And not in code that a user has planted in
 ///   a table, which runs by maintenance as its owner;
 /// * a replication worker whose subscription's owner is one of these, which is its session's user, for what the publisher
-///   sends: not in functions that triggers, defaults or constraints run there.
+///   sends: not in functions that triggers, defaults or constraints run there, and not where a default or a generated column
+///   makes sealed values, which may do so by PostgreSQL's own functions.
 ///
 /// # Errors
 /// [`Failure::StoredFormRefused`].
@@ -53,7 +54,7 @@ pub fn may_read_stored(origin: Origin) -> Result<(), Failure> {
             || pg_sys::superuser_arg(session)
             || pg_sys::has_bypassrls_privilege(session);
         let is_ours = if is_logical_worker() {
-            origin == Origin::Direct && FUNCTIONS.load(Ordering::Relaxed) == 0
+            origin == Origin::Direct && FUNCTIONS.load(Ordering::Relaxed) == 0 && !subscriber::makes_sealed()
         } else {
             !pg_sys::InLocalUserIdChange() && !pg_sys::InSecurityRestrictedOperation()
         };

@@ -24,6 +24,7 @@ c_functions! {
     disable_key_wrapper => disable_key;
     enable_key_wrapper => enable_key;
     keyring_keys_wrapper => keyring_keys;
+    cordon_printable_keys => printable_keys;
 }
 
 /// Writes a new keyring file and returns its path. Refuses to overwrite one.
@@ -83,6 +84,17 @@ fn keyring_keys(args: Args) -> Result<Datum, Failure> {
             Cell::text(key.created_at.as_str()),
             Cell::text(&key.fingerprint()),
         ]);
+    }
+    Ok(args.null())
+}
+
+/// The keys for sealing whose material is printable.
+fn printable_keys(args: Args) -> Result<Datum, Failure> {
+    let rows = RowsOut::begin(&args);
+    let keys: Vec<Key> = with_keys(|keys| keys.keyring().map(|ring| ring.keys().to_vec()))?;
+    let made_here = [Purpose::Encryption, Purpose::Search, Purpose::Token];
+    for key in keys.iter().filter(|key| made_here.contains(&key.purpose) && key.is_printable()) {
+        rows.push([Cell::int8(key.id.into()), Cell::text(key.purpose.name())]);
     }
     Ok(args.null())
 }

@@ -478,7 +478,9 @@ fn every_function_that_touches_a_users_relation_is_known() {
             EXECUTES.contains(&name.as_str()),
             "{name}: dynamic SQL goes through cordon_internal.as_owner"
         );
-        assert!(!body.contains("session_replication_role"), "{name} weakens the session");
+        // The audit looks who may set it.
+        let weakens = body.contains("session_replication_role") && name != "cordon_internal.audit_roles";
+        assert!(!weakens, "{name} weakens the session");
         assert!(!body.contains("set_config('row_security', 'off'"), "{name} weakens the session");
         // Names mean what they mean to PostgreSQL, whoever calls.
         if settings.contains("search_path=") {
@@ -804,4 +806,111 @@ fn a_registration_whose_column_is_gone_is_an_error() {
         )
         .unwrap();
     dba.batch_execute("SELECT * FROM cordon.reencrypt_progress").unwrap();
+}
+
+/// Types in the DECLARE of a function are looked up before its first statement, by the caller's search path.
+#[test]
+fn a_type_of_somebody_elses_is_never_taken() {
+    let planted = Planted::new("planted_types");
+    let mut evil = planted.evil();
+    let types = [
+        "text",
+        "name",
+        "timestamptz",
+        "regclass",
+        "int8",
+        "int4",
+        "int2",
+        "bool",
+        "oid",
+        "jsonb",
+        "uuid",
+        "bytea",
+        "float8",
+    ];
+    let domains = |schema: &str| -> String {
+        types
+            .iter()
+            .map(|name| format!("CREATE DOMAIN {schema}.{name} AS pg_catalog.{name} CHECK (public.pwn() = 1);"))
+            .collect()
+    };
+    evil.batch_execute(&format!(
+        "CREATE TABLE e (id pg_catalog.int8 PRIMARY KEY, team_id pg_catalog.int8 NOT NULL, s pg_catalog.text);
+         INSERT INTO e VALUES (1, 7, 's'); {}",
+        domains("public")
+    ))
+    .unwrap();
+    let mut dba = planted.database.superuser();
+    dba.batch_execute(&format!(
+        "SET client_min_messages = error; SET search_path = public, pg_catalog; SET ROLE {}; {} RESET ROLE",
+        planted.role,
+        domains("pg_temp")
+    ))
+    .unwrap();
+    for call in [
+        "CALL cordon.encrypt_column('public.e', 's')",
+        "CALL cordon.cancel_conversion('public.e', 's')",
+        "CALL cordon.encrypt_column('public.e', 's')",
+        "CALL cordon.finish_conversion('public.e', 's')",
+        "CALL cordon.reencrypt('public.e', 's')",
+        "CALL cordon.decrypt_column('public.e', 's', finish => true)",
+        "CALL cordon.cleanup_tokens()",
+        "CALL cordon_internal.run_with_lock('public.e', ARRAY['ANALYZE public.e'])",
+    ] {
+        may_fail(&mut dba, call);
+        planted.assert_harmless(call);
+    }
+    // The conversion did take place.
+    let kind: String = dba.query_one("SELECT pg_catalog.format_type(atttypid, NULL) FROM pg_catalog.pg_attribute WHERE attrelid = 'public.e'::pg_catalog.regclass AND attname = 's'", &[]).unwrap().get(0);
+    assert!(kind.ends_with("text"), "{kind}");
+    // What has no search path of its own names each type by its schema.
+    let unqualified = "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text, d[1]
+        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND x.objid = p.oid AND x.deptype = 'e'
+        JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid AND e.extname = 'pg_cordon'
+        CROSS JOIN LATERAL pg_catalog.regexp_matches(p.prosrc,
+            '(?:^|[\\n;])\\s*((?:[a-z_]+) (?:CONSTANT )?(?!integer|boolean|bigint|interval|record|smallint|CONSTANT)[a-z0-9_]+(?:\\[\\])?)\\s*(?::=|;)', 'g') d
+        WHERE p.prolang = (SELECT oid FROM pg_catalog.pg_language WHERE lanname = 'plpgsql')
+            AND NOT coalesce(p.proconfig::pg_catalog.text, '') ~ 'search_path' AND d[1] ~ ' '";
+    let found: Vec<String> = dba
+        .query(unqualified, &[])
+        .unwrap()
+        .iter()
+        .map(|row| format!("{}: {}", row.get::<_, &str>(0), row.get::<_, &str>(1)))
+        .collect();
+    assert_eq!(found, [""; 0]);
+}
+
+/// What the proof writes, an owner's triggers see.
+#[test]
+fn the_proof_shows_no_owner_the_rows_of_another() {
+    let planted = Planted::new("proof_values");
+    let mut dba = planted.database.superuser();
+    let role = &planted.role;
+    dba.batch_execute(&format!(
+        "CREATE ROLE victim_of_proof LOGIN; GRANT ALL ON SCHEMA public TO victim_of_proof; SET ROLE victim_of_proof;
+         CREATE TABLE acct (id bigint PRIMARY KEY, team_id bigint NOT NULL, apikey shared_encrypted_text_eq UNIQUE, tkey encrypted_text_eq UNIQUE);
+         SELECT cordon.protect('acct'); SET app.team_id = '8';
+         INSERT INTO acct VALUES (424242, 8, 'shared-of-8'::text::shared_encrypted_text_eq, 'secret-of-8'::text::encrypted_text_eq);
+         SET app.team_id = '7';
+         INSERT INTO acct VALUES (717171, 7, 'shared-of-7'::text::shared_encrypted_text_eq, 'secret-of-7'::text::encrypted_text_eq);
+         RESET app.team_id; GRANT REFERENCES ON acct TO {role}; RESET ROLE"
+    ))
+    .unwrap();
+    planted
+        .evil()
+        .batch_execute(
+            "CREATE TABLE child (id bigint PRIMARY KEY DEFAULT 1, team_id bigint NOT NULL, ref bigint REFERENCES acct (id),
+                 k shared_encrypted_text_eq NOT NULL REFERENCES acct (apikey), tk encrypted_text_eq NOT NULL REFERENCES acct (tkey));
+             CREATE SEQUENCE leak; GRANT UPDATE, USAGE ON SEQUENCE leak TO PUBLIC;
+             CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF NEW.ref IN (424242, 717171) OR NEW.k::text ~ 'of-' OR NEW.tk::text ~ 'of-' THEN PERFORM setval('public.leak', 4711); END IF;
+                 ASSERT NEW.team_id <> 8; RETURN NEW; END $$;
+             CREATE TRIGGER spy BEFORE INSERT ON child FOR EACH ROW EXECUTE FUNCTION spy();
+             SELECT cordon.protect('child'); GRANT SELECT, INSERT, UPDATE, DELETE ON child TO app",
+        )
+        .unwrap();
+    // An ASSERT that fails is one more error, and ends nothing.
+    dba.query("SELECT * FROM cordon.prove('app', '7', '8')", &[]).unwrap();
+    let leaked: i64 = dba.query_one("SELECT last_value FROM leak", &[]).unwrap().get(0);
+    assert_eq!(leaked, 1);
 }

@@ -98,3 +98,32 @@ fn queries_may_be_as_deep_and_plans_are_the_same() {
         }
     }
 }
+
+/// The library asks the catalog whether the database has the extension: an error there is the statement's, and no more.
+#[test]
+fn a_catalog_that_is_locked_costs_a_statement_and_not_the_server() {
+    let cluster = Cluster::start(&Settings { keyring: false, ..Settings::default() });
+    let mut dba = cluster.connect("postgres", "postgres");
+    let started: String = dba.query_one("SELECT pg_postmaster_start_time()::text", &[]).unwrap().get(0);
+    for statement in [
+        "SELECT 1 AS one",
+        "CREATE TEMP TABLE t (n int)",
+        "DO $$ BEGIN PERFORM 1; END $$",
+        "SELECT count(*) FROM pg_class",
+    ] {
+        let mut client = cluster.connect("app", "postgres");
+        client.batch_execute("SET lock_timeout = '50ms'").unwrap();
+        // What it knew is forgotten, where another makes a schema.
+        dba.batch_execute(
+            "CREATE SCHEMA one; DROP SCHEMA one; BEGIN; LOCK TABLE pg_extension, pg_namespace IN ACCESS EXCLUSIVE MODE",
+        )
+        .unwrap();
+        let error = client.batch_execute(statement).err();
+        dba.batch_execute("ROLLBACK").unwrap();
+        assert!(error.is_none_or(|error| sqlstate(&error) == "55P03"), "{statement}");
+        client.batch_execute(statement).unwrap();
+    }
+    let still: String = dba.query_one("SELECT pg_postmaster_start_time()::text", &[]).unwrap().get(0);
+    assert_eq!(still, started, "{}", cluster.log());
+    assert!(!cluster.log().contains("terminated by signal"), "{}", cluster.log());
+}

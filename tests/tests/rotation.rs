@@ -169,3 +169,97 @@ fn no_acknowledged_write_is_lost_beside_a_rewrite() {
 fn no_acknowledged_write_is_lost_when_the_server_is_killed_three_times() {
     rewrite_under_load(3);
 }
+
+/// Whoever holds a row back in an open transaction must not find it locked away.
+#[test]
+fn a_key_is_disabled_when_those_have_ended_who_wrote_under_it() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    dba.batch_execute("CREATE TABLE t (team_id bigint, token encrypted_text); GRANT ALL ON t TO app").unwrap();
+    let mut writer = database.tenant("7");
+    writer.batch_execute("BEGIN; INSERT INTO t VALUES (7, 'in flight')").unwrap();
+    let old: i64 = dba.query_one("SELECT id FROM cordon.keyring WHERE purpose = 'encryption'", &[]).unwrap().get(0);
+    dba.batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+    let pid: i32 = dba.query_one("SELECT pg_backend_pid()", &[]).unwrap().get(0);
+    let disabling = std::thread::spawn(move || dba.query("SELECT cordon.disable_key($1)", &[&old]).map(|_| ()));
+    let mut watcher = database.superuser();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let waits = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1";
+    while watcher.query_one(waits, &[&pid]).unwrap().get::<_, Option<bool>>(0) != Some(true) {
+        assert!(std::time::Instant::now() < deadline && !disabling.is_finished(), "it does not wait");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // Others write meanwhile, under the new key.
+    database.tenant("7").batch_execute("INSERT INTO t VALUES (7, 'later')").unwrap();
+    writer.batch_execute("COMMIT").unwrap();
+    assert_eq!(sqlstate(&disabling.join().unwrap().unwrap_err()), "2BP01");
+    assert_eq!(writer.query_one("SELECT count(token::text) FROM t", &[]).unwrap().get::<_, i64>(0), 2);
+}
+
+/// A statement that runs for hours is told of the first reload of the server, and of no other.
+#[test]
+fn a_long_statement_seals_under_the_newest_of_several_keys() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    dba.batch_execute("CREATE TABLE newest (step int, key bigint); CREATE TABLE sealed (key bigint)").unwrap();
+    let mut writer = database.superuser();
+    let writing = std::thread::spawn(move || {
+        writer.batch_execute(
+            "DO $$ DECLARE v shared_encrypted_text := 's'::text::shared_encrypted_text; BEGIN
+                 FOR step_number IN 1..2 LOOP
+                     FOR i IN 1..20000 LOOP
+                         v := 's'::text::shared_encrypted_text;
+                         EXIT WHEN cordon.key_id(v) = (SELECT n.key FROM newest n WHERE n.step = step_number);
+                         PERFORM pg_sleep(0.001);
+                     END LOOP;
+                     PERFORM pg_advisory_lock(4711 + step_number);
+                 END LOOP;
+                 INSERT INTO sealed VALUES (cordon.key_id(v));
+             END $$",
+        )
+    });
+    let mut newest = 0;
+    for step in [1, 2] {
+        newest = dba.query_one("SELECT cordon.rotate_key('encryption')", &[]).unwrap().get::<_, i64>(0);
+        dba.execute("INSERT INTO newest VALUES ($1, $2)", &[&step, &newest]).unwrap();
+        let has_noticed = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 + $1::int)";
+        while !writing.is_finished() && !dba.query_one(has_noticed, &[&step]).unwrap().get::<_, bool>(0) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+    writing.join().unwrap().unwrap();
+    assert_eq!(dba.query_one("SELECT key FROM sealed", &[]).unwrap().get::<_, i64>(0), newest);
+}
+
+/// Equal values must stay equal on both sides of a foreign key.
+#[test]
+fn a_column_of_a_foreign_key_is_not_sealed_under_another_search_key() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    dba.batch_execute(
+        "CREATE TABLE par (k shared_encrypted_text_eq PRIMARY KEY); CREATE TABLE chi (k shared_encrypted_text_eq REFERENCES par);
+         INSERT INTO par VALUES ('a'::text::shared_encrypted_text_eq); INSERT INTO chi VALUES ('a'::text::shared_encrypted_text_eq)",
+    )
+    .unwrap();
+    // Under another encryption key alone they may be.
+    dba.batch_execute("SELECT cordon.rotate_key('encryption')").unwrap();
+    for table in ["par", "chi"] {
+        dba.batch_execute(&format!("CALL cordon.reencrypt('{table}', 'k')")).unwrap();
+    }
+    dba.batch_execute("SELECT cordon.rotate_key('search')").unwrap();
+    for table in ["par", "chi"] {
+        assert_refused(dba.batch_execute(&format!("CALL cordon.reencrypt('{table}', 'k')")), "55000", &[]);
+    }
+    assert_eq!(sqlstate(&dba.batch_execute("DELETE FROM par").unwrap_err()), "23503");
+    for step in [
+        "ALTER TABLE chi DROP CONSTRAINT chi_k_fkey",
+        "CALL cordon.reencrypt('par', 'k')",
+        "CALL cordon.reencrypt('chi', 'k')",
+        "ALTER TABLE chi ADD FOREIGN KEY (k) REFERENCES par",
+    ] {
+        dba.batch_execute(step).unwrap();
+    }
+}
