@@ -14,7 +14,7 @@ use super::{
     defaults,
     error::Failure,
     inspection::{Findings, inspect},
-    literals, log,
+    literals, log, plans,
     presence::is_present,
     sealed_types::holds_sealed,
     table::{self, Blocks, OwnTable, column::Column},
@@ -115,6 +115,8 @@ unsafe extern "C-unwind" fn utility(
                 statement = rewritten;
             }
         }
+        let is_copy = is_looked_at && (*(*statement).utilityStmt).type_ == pg_sys::NodeTag::T_CopyStmt;
+        let kept_out = is_copy && plans::keep_out();
         match NEXT_UTILITY {
             Some(next) => next(statement, text, is_read_only, context, parameters, environment, receiver, completion),
             None => standard_ProcessUtility(
@@ -129,6 +131,9 @@ unsafe extern "C-unwind" fn utility(
             ),
         }
         restore(before);
+        if is_copy {
+            plans::restore_keeping_out(kept_out);
+        }
         if is_looked_at {
             guarded(|| {
                 let new: Vec<_> = NEW.borrow_mut().drain(new_from..).collect();

@@ -90,6 +90,17 @@ pub fn forget_planning() {
     KEEPS_ALL_OUT.store(false, Ordering::Relaxed);
 }
 
+/// Keeps the bodies of SQL functions out of expressions that are planned by themselves, as COPY does with defaults; returns
+/// whether they were. Until the statement ends, by [`restore_keeping_out`].
+pub fn keep_out() -> bool {
+    KEEPS_ALL_OUT.swap(true, Ordering::Relaxed)
+}
+
+/// Takes it back.
+pub fn restore_keeping_out(before: bool) {
+    KEEPS_ALL_OUT.store(before, Ordering::Relaxed);
+}
+
 /// How many calls of the planner are under way; for [`super::transaction`], which takes it back where an error was caught.
 pub fn planning() -> u32 {
     PLANNING.load(Ordering::Relaxed)

@@ -183,3 +183,39 @@ fn a_crash_in_the_middle_of_writing_leaves_whole_values() {
     assert!(rows > 0);
     assert_eq!(rows, opened);
 }
+
+/// A literal in an SQL function that another's body calls, or a default of an argument or of a column: the first time in a session
+/// as the second.
+#[test]
+fn functions_with_literals_run_the_first_time_wherever_they_are_called() {
+    let database = shared_cluster().database("first_time");
+    database
+        .tenant("7")
+        .batch_execute(
+            "CREATE FUNCTION g() RETURNS encrypted_text LANGUAGE sql STABLE AS $$ SELECT 'literal'::encrypted_text $$;
+             CREATE FUNCTION outer_g() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT g()::text; END;
+             CREATE FUNCTION f(x text DEFAULT g()::text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN x; END $$;
+             CREATE TABLE d (id int, token encrypted_text DEFAULT g())",
+        )
+        .unwrap();
+    for query in ["SELECT outer_g()", "SELECT f()", "SELECT g()::text"] {
+        for tenant in ["7", "8"] {
+            let mut client = database.tenant(tenant);
+            for _ in 0..3 {
+                assert_eq!(client.query_one(query, &[]).unwrap().get::<_, &str>(0), "literal", "{query}");
+            }
+        }
+    }
+    for tenant in ["7", "8"] {
+        let mut client = database.tenant(tenant);
+        for _ in 0..2 {
+            let mut copy = client.copy_in("COPY d (id) FROM STDIN").unwrap();
+            std::io::Write::write_all(&mut copy, b"1\n2\n").unwrap();
+            copy.finish().unwrap();
+        }
+        let mut rows = client.query("SELECT token::text FROM d", &[]).unwrap();
+        assert_eq!(rows.len(), 4);
+        assert!(rows.drain(..).all(|row| row.get::<_, &str>(0) == "literal"));
+        client.batch_execute("DELETE FROM d").unwrap();
+    }
+}

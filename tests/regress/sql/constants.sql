@@ -101,6 +101,8 @@ CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO defaults (token) VALUES ('fr
 CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.mail <> 'x'::text) EXECUTE FUNCTION fires();
 CREATE FUNCTION default_argument(encrypted_text DEFAULT 'x'::text::encrypted_text) RETURNS int LANGUAGE sql AS 'SELECT 1';
 ALTER TABLE t ADD CHECK (token IS NOT NULL OR mail IS NOT NULL), ADD CHECK (cordon.key_id(token) > 0);
+CREATE TABLE refused (mail encrypted_text_eq) PARTITION BY HASH ((coalesce(mail, 'none'::encrypted_text_eq)));
+CREATE TABLE refused (mail shared_encrypted_text_eq) PARTITION BY LIST ((CASE WHEN mail = 'vip'::shared_encrypted_text_eq THEN 1 ELSE 0 END));
 CREATE TABLE hashed (mail encrypted_text_eq) PARTITION BY HASH (mail);
 CREATE INDEX ON t (mail) WHERE mail IS NOT NULL;
 SET app.team_id = '8'; INSERT INTO t (mail) VALUES ('y');
