@@ -143,6 +143,31 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_other_tables(app oid[]) RETURNS
     $$;
 COMMENT ON FUNCTION cordon_internal.audit_other_tables(oid[]) IS 'findings on tables without a tenant column of their own';
 
+CREATE OR REPLACE FUNCTION cordon_internal.index_led_by(index oid, column_name name) RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- As PostgreSQL writes it, which has the name, the table, and the access method in front of the columns, and what follows
+    -- them: INCLUDE, NULLS NOT DISTINCT, WITH, WHERE. The tablespace stands before WHERE, and it does not write that.
+    SELECT concat(CASE WHEN i.indisunique THEN 'CREATE UNIQUE INDEX ON ' ELSE 'CREATE INDEX ON ' END, d.place,
+                  quote_ident(index_led_by.column_name), ', ',
+                  left(d.rest, length(d.rest) - length(d.condition)), ' TABLESPACE ' || quote_ident(s.spcname), d.condition)
+    FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN pg_class t ON t.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace
+    JOIN pg_am m ON m.oid = c.relam
+    LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+    CROSS JOIN LATERAL (
+        SELECT p.place, coalesce(' WHERE ' || pg_get_expr(i.indpred, i.indrelid), '') AS condition,
+               substr(pg_get_indexdef(index), 1 + length(format('CREATE %sINDEX %I ON ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname))
+                      + length(p.place)) AS rest
+        FROM (SELECT format('%s%I.%I USING %s (', CASE t.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END, n.nspname, t.relname, m.amname) AS place) p
+    ) d
+    WHERE i.indexrelid = index
+    $$;
+COMMENT ON FUNCTION cordon_internal.index_led_by(oid, name) IS
+    'the statement that makes an index like one that is there, but led by a column, and with a name of PostgreSQL''s choice';
+
 CREATE OR REPLACE FUNCTION cordon_internal.audit_keys() RETURNS SETOF cordon_internal.hit
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -152,22 +177,18 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_keys() RETURNS SETOF cordon_int
            format('Unique on "%s" without "%s": an insert that fails tells that another tenant has the value.',
                   i.indrelid::regclass, t.tenant_column),
            CASE WHEN k.oid IS NULL
-                THEN format('CREATE UNIQUE INDEX ON %s (%I, %s); DROP INDEX %s', i.indrelid::regclass, t.tenant_column, cols.list,
-                            i.indexrelid::regclass)
+                THEN format('%s; DROP INDEX %s', cordon_internal.index_led_by(i.indexrelid, t.tenant_column), i.indexrelid::regclass)
                 WHEN k.contype = 'x'
-                THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD %s', i.indrelid::regclass, k.conname,
+                THEN format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s', i.indrelid::regclass, k.conname,
                             regexp_replace(pg_get_constraintdef(k.oid), '^(EXCLUDE USING \w+ \()', format('\1%I WITH =, ', t.tenant_column)))
-                ELSE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD UNIQUE (%I, %s)', i.indrelid::regclass, k.conname,
-                            t.tenant_column, cols.list)
+                ELSE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s', i.indrelid::regclass, k.conname,
+                            regexp_replace(pg_get_constraintdef(k.oid), '^(UNIQUE (NULLS NOT DISTINCT )?\()',
+                                           format('\1%s, ', replace(quote_ident(t.tenant_column), '\', '\\'))))
            END, 'pg_class'::regclass::oid, t.relation, 0
     FROM cordon.tenant_tables() t
     JOIN pg_index i ON i.indrelid = t.relation AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
     JOIN pg_attribute a ON a.attrelid = t.relation AND a.attname = t.tenant_column
     LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('u', 'x') AND k.conparentid = 0
-    CROSS JOIN LATERAL (
-        SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n) AS list
-        FROM generate_series(1, i.indnkeyatts) n
-    ) cols
     WHERE t.is_registered AND a.attnum <> ALL (i.indkey::int2[])
         AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
     UNION ALL
@@ -183,17 +204,12 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_keys() RETURNS SETOF cordon_int
     SELECT 'info', 'index_not_leakproof', i.indexrelid::regclass::text,
            format('Its conditions are not leakproof, so that under row security on "%s" it is not used, unless "%s" leads it.',
                   i.indrelid::regclass, t.tenant_column),
-           format('CREATE INDEX ON %s (%I, %s); DROP INDEX %s', i.indrelid::regclass, t.tenant_column, cols.list,
-                  i.indexrelid::regclass), 'pg_class'::regclass, t.relation, 0
+           format('%s; DROP INDEX %s', cordon_internal.index_led_by(i.indexrelid, t.tenant_column), i.indexrelid::regclass), 'pg_class'::regclass, t.relation, 0
     FROM cordon.tenant_tables() t
     JOIN pg_index i ON i.indrelid = t.relation AND NOT i.indisunique AND NOT i.indisexclusion
     JOIN pg_class x ON x.oid = i.indexrelid
     JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
     JOIN pg_opclass o ON o.oid = i.indclass[0]
-    CROSS JOIN LATERAL (
-        SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n) AS list
-        FROM generate_series(1, i.indnkeyatts) n
-    ) cols
     WHERE t.is_registered AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = i.indexrelid)
         AND (i.indkey[0] = 0 AND EXISTS (
                  SELECT FROM pg_depend d JOIN pg_proc p ON p.oid = d.refobjid
@@ -202,7 +218,10 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_keys() RETURNS SETOF cordon_int
                  UNION ALL
                  -- Functions of initdb have no dependencies recorded; the tree names them.
                  SELECT FROM regexp_matches(i.indexprs::text, ':funcid (\d+)', 'g') f
-                 JOIN pg_proc p ON p.oid = f[1]::oid WHERE NOT p.proleakproof)
+                 JOIN pg_proc p ON p.oid = f[1]::oid WHERE NOT p.proleakproof
+                 UNION ALL
+                 SELECT FROM regexp_matches(i.indexprs::text, ':opno (\d+)', 'g') f
+                 JOIN pg_operator q ON q.oid = f[1]::oid JOIN pg_proc p ON p.oid = q.oprcode WHERE NOT p.proleakproof)
              OR EXISTS (
                  SELECT FROM pg_amop e JOIN pg_operator q ON q.oid = e.amopopr JOIN pg_proc p ON p.oid = q.oprcode
                  WHERE e.amopfamily = o.opcfamily AND e.amopstrategy = 3 AND e.amoplefttype = o.opcintype

@@ -313,6 +313,57 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
     assert_eq!(row.get::<_, &str>(0), "eight");
 }
 
+/// What an index or a constraint is besides its columns, it is still when the tenant leads it.
+#[test]
+fn what_is_made_anew_keeps_every_property() {
+    let cluster = cluster();
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    let place = cluster.directory().join("space");
+    assert!(cluster.server_command("mkdir").arg(&place).status().unwrap().success());
+    dba.batch_execute(&format!("CREATE TABLESPACE \"fast one\" LOCATION '{}'", place.display())).unwrap();
+    dba.batch_execute(
+        "CREATE TABLE \"odd USING btree (\" (team_id bigint NOT NULL, id int PRIMARY KEY, mail text, body jsonb, gone timestamptz);
+         ALTER TABLE \"odd USING btree (\" RENAME TO t; CREATE INDEX ON t (team_id); SELECT cordon.protect('t'); SET cordon.guard = off;
+         CREATE UNIQUE INDEX \"a ON b\" ON t (lower(mail) text_pattern_ops DESC NULLS LAST, mail COLLATE \"C\") INCLUDE (id) NULLS NOT DISTINCT
+             WITH (fillfactor = 70) TABLESPACE \"fast one\" WHERE gone IS NULL AND mail <> ' WHERE ';
+         ALTER TABLE t ADD CONSTRAINT once UNIQUE NULLS NOT DISTINCT (mail) INCLUDE (id) DEFERRABLE INITIALLY DEFERRED;
+         CREATE INDEX of_body ON t ((body ->> 'a') text_pattern_ops) WHERE gone IS NULL",
+    )
+    .unwrap();
+    let definitions = |dba: &mut Client| -> Vec<String> {
+        let query = "SELECT pg_get_indexdef(i.indexrelid) || coalesce(' IN ' || s.spcname, '') || coalesce(pg_get_constraintdef(k.oid), '')
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+             LEFT JOIN pg_constraint k ON k.conindid = c.oid WHERE i.indrelid = 't'::regclass AND NOT i.indisprimary";
+        let mut found: Vec<String> = dba.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+        found.iter_mut().for_each(|text| {
+            *text = text.split_once(" ON ").map(|(_, rest)| rest.rsplit("b\" ON ").next().unwrap().to_owned()).unwrap()
+        });
+        found.sort();
+        found
+    };
+    let before = definitions(&mut dba);
+    dba.batch_execute("ALTER TABLE t RENAME TO \"odd USING btree (\"").unwrap();
+    let fixes: Vec<String> = dba
+        .query("SELECT fix_sql FROM cordon.audit() WHERE code IN ('unique_without_tenant', 'index_not_leakproof')", &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(fixes.len(), 3, "{fixes:#?}");
+    for fix in fixes {
+        dba.batch_execute(&fix).unwrap_or_else(|error| panic!("{fix}: {error:?}"));
+    }
+    dba.batch_execute("ALTER TABLE \"odd USING btree (\" RENAME TO t").unwrap();
+    // But for the tenant in front.
+    let without =
+        |text: String| text.replace("btree (team_id, ", "btree (").replace("DISTINCT (team_id, ", "DISTINCT (");
+    let mut after: Vec<String> = definitions(&mut dba).into_iter().map(without).collect();
+    after.sort();
+    assert_eq!(after, before);
+    assert!(!codes(&mut dba).iter().any(|code| code.starts_with("unique_") || code.starts_with("index_")));
+}
+
 /// What no SQL of the audit's mends: the DBA decides, or says that it is as it should be, by a label.
 #[test]
 fn holes_that_need_a_decision_are_found_and_can_be_acknowledged() {
