@@ -36,6 +36,8 @@ pub enum Error {
     MalformedStoredForm,
     /// The operating system gave no random bytes.
     NoRandomness,
+    /// There is no memory for a copy of the value.
+    NoMemory,
     /// Not a token hash, in text or in binary form.
     NotTokenHash,
     /// A token without a single byte.
@@ -75,6 +77,7 @@ impl fmt::Display for Error {
             Self::UnexpectedStoredForm => f.write_str("the stored form of a sealed value is not accepted here"),
             Self::OtherKind => f.write_str("the stored form is that of another encrypted type"),
             Self::MalformedStoredForm => f.write_str("malformed stored form of a sealed value"),
+            Self::NoMemory => f.write_str("there is no memory for the value"),
             Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
             Self::NotTokenHash => f.write_str("not a token hash"),
             Self::EmptyToken => f.write_str("the token is empty"),

@@ -43,7 +43,10 @@ pub fn open<'a>(
     mut keys: impl Iterator<Item = &'a Key>,
     age: Option<Age>,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut bytes = Zeroizing::new(vec![0; token.len()]);
+    // Of a length that somebody else chose: there may be no memory for it, and that must not end the process.
+    let mut bytes = Zeroizing::new(Vec::new());
+    bytes.try_reserve_exact(token.len()).map_err(|_| Error::NoMemory)?;
+    bytes.resize(token.len(), 0);
     let len = Base64Url::decode(token, &mut bytes).map_err(|_| Error::NotFernet)?.len();
     bytes.truncate(len);
     let ciphertext_len = len.checked_sub(HEADER_LEN + MAC_LEN).ok_or(Error::NotFernet)?;
@@ -63,9 +66,12 @@ pub fn open<'a>(
             return Err(Error::FromTheFuture);
         }
     }
-    let opened = decrypt(&bytes[..signed_len], key);
+    let opened = decrypt(&mut bytes[..signed_len], key);
     zeroize_stack::<STACK_TO_ERASE>();
-    opened
+    let len = opened?;
+    bytes.copy_within(HEADER_LEN..HEADER_LEN + len, 0);
+    bytes.truncate(len);
+    Ok(bytes)
 }
 
 fn is_signed(bytes: &[u8], signed_len: usize, key: &Key) -> bool {
@@ -83,14 +89,12 @@ fn verify(bytes: &[u8], signed_len: usize, key: &Key) -> bool {
     Hmac::<Sha256>::new_from_slice(signing_key).is_ok_and(|hmac| hmac.chain_update(signed).verify_slice(mac).is_ok())
 }
 
-/// The authenticity is known, so that a wrong padding tells an attacker nothing.
+/// Decrypts in place, behind the header, and returns the length of the plaintext. The authenticity is known, so that a wrong
+/// padding tells an attacker nothing.
 #[inline(never)]
-fn decrypt(signed: &[u8], key: &Key) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let iv = &signed[TIME.end..HEADER_LEN];
-    let cipher = cbc::Decryptor::<Aes128>::new_from_slices(&key.material.expose()[16..], iv);
+fn decrypt(signed: &mut [u8], key: &Key) -> Result<usize, Error> {
+    let (header, ciphertext) = signed.split_at_mut(HEADER_LEN);
+    let cipher = cbc::Decryptor::<Aes128>::new_from_slices(&key.material.expose()[16..], &header[TIME.end..]);
     let cipher = cipher.map_err(|_| Error::NotFernet)?;
-    let mut plaintext = Zeroizing::new(signed[HEADER_LEN..].to_vec());
-    let len = cipher.decrypt_padded::<Pkcs7>(&mut plaintext).map_err(|_| Error::NotFernet)?.len();
-    plaintext.truncate(len);
-    Ok(plaintext)
+    Ok(cipher.decrypt_padded::<Pkcs7>(ciphertext).map_err(|_| Error::NotFernet)?.len())
 }

@@ -140,7 +140,7 @@ impl Failure {
     /// Whether the value or its row is at fault, so that others may fare better.
     pub const fn concerns_one_value(&self) -> bool {
         match self {
-            Self::Core(Error::NoPrimaryKey(_) | Error::NoRandomness) => false,
+            Self::Core(Error::NoPrimaryKey(_) | Error::NoRandomness | Error::NoMemory) => false,
             Self::Core(_) | Self::Tenant(_) | Self::Null(_) | Self::NotText | Self::NotRepresentable => true,
             _ => false,
         }
@@ -607,6 +607,7 @@ fn core_code(error: Error) -> (PgSqlErrorCode, &'static str) {
             Code::ERRCODE_DATA_EXCEPTION,
             "Add the key that it was made with to the keyring file, and reload the server.",
         ),
+        Error::NoMemory => (Code::ERRCODE_OUT_OF_MEMORY, "Give the server more memory, or the value less length."),
         Error::NoRandomness => (Code::ERRCODE_SYSTEM_ERROR, "Check the operating system: getrandom(2) failed."),
         // Of a value that cannot be trusted, the worst is assumed.
         _ => (
