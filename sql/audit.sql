@@ -78,6 +78,15 @@ CREATE OR REPLACE FUNCTION cordon_internal.reaches(app oid[], relation oid) RETU
     $$;
 COMMENT ON FUNCTION cordon_internal.reaches(oid[], oid) IS 'whether one of some roles, where 0 is PUBLIC, may read or write a relation';
 
+CREATE OR REPLACE FUNCTION cordon_internal.is_of(app oid[], grantee oid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS $$
+    -- pg_has_role knows of no role 0.
+    SELECT coalesce(bool_or(CASE WHEN r = 0 OR grantee = 0 THEN r = grantee ELSE pg_has_role(r, grantee, 'MEMBER') END), false)
+    FROM unnest(app) r
+    $$;
+COMMENT ON FUNCTION cordon_internal.is_of(oid[], oid) IS 'whether what a role was granted is there for one of some roles, where 0 is PUBLIC';
+
 CREATE OR REPLACE FUNCTION cordon_internal.is_granted(relation oid) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS $$

@@ -81,7 +81,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_roles(app oid[]) RETURNS SETOF 
     WHERE NOT l.rolsuper AND NOT l.rolbypassrls AND n.nspowner <> 'pg_database_owner'::regrole
         AND EXISTS (SELECT FROM pg_class c JOIN cordon_internal.registered() p ON p.relation = c.oid WHERE c.relnamespace = n.oid)
     UNION ALL
-    SELECT CASE WHEN g.grantee = ANY (app) THEN 'error' ELSE 'warning' END, 'parameter_granted', g.who,
+    SELECT CASE WHEN cordon_internal.is_of(app, g.grantee) THEN 'error' ELSE 'warning' END, 'parameter_granted', g.who,
            format('%s may set "%s"%s: by it triggers, policies or keys are got round.', g.who, g.parname,
                   CASE g.privilege_type WHEN 'ALTER SYSTEM' THEN ' for the whole server' ELSE '' END),
            format('REVOKE %s ON PARAMETER %s FROM %s', g.privilege_type, g.parname, g.who),
@@ -154,7 +154,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_privileges(app oid[]) RETURNS S
     WHERE n.nspname !~ '^pg_' AND EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee = 0 AND a.privilege_type = 'CREATE')
     UNION ALL
     -- What serves files, other servers or other tenants' values was taken from PUBLIC when it came.
-    SELECT CASE WHEN g.grantee = ANY (app) THEN 'error' ELSE 'warning' END, 'function_granted', g.function::regprocedure::text,
+    SELECT CASE WHEN cordon_internal.is_of(app, g.grantee) THEN 'error' ELSE 'warning' END, 'function_granted', g.function::regprocedure::text,
            format('%s may execute it, which nobody but superusers may when it comes: it reads past row security.', g.who),
            format('REVOKE EXECUTE ON FUNCTION %s FROM %s', g.function::regprocedure, g.who), 'pg_proc'::regclass, g.function, 0
     FROM (
@@ -171,7 +171,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_privileges(app oid[]) RETURNS S
             AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) b WHERE b.grantee = a.grantee AND b.privilege_type = 'EXECUTE')
     ) g
     UNION ALL
-    SELECT CASE WHEN g.grantee = ANY (app) THEN 'error' ELSE 'warning' END, 'user_mapping', g.srvname::text,
+    SELECT CASE WHEN cordon_internal.is_of(app, g.grantee) THEN 'error' ELSE 'warning' END, 'user_mapping', g.srvname::text,
            format('%s may use the other server by a stored password: what that shows is not kept apart by row security here.', g.who),
            format('DROP USER MAPPING FOR %s SERVER %I', g.who, g.srvname), 'pg_foreign_server'::regclass, g.srvid, 0
     FROM (SELECT u.srvname, u.srvid, u.umuser AS grantee, CASE u.umuser WHEN 0 THEN 'PUBLIC' ELSE quote_ident(u.usename) END AS who

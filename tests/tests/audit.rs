@@ -270,7 +270,10 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
         ("error", "unprotected_parent", "base", "CREATE TABLE base (team_id bigint NOT NULL); CREATE INDEX ON base (team_id); ALTER TABLE base OWNER TO owner; ALTER TABLE account INHERIT base"),
         ("warning", "keyring_in_data_directory", "keys.json", "ALTER SYSTEM SET cordon.keyring_file = 'keys.json'"),
     ];
-    for (severity, code, object, hole) in holes {
+    let version: i32 = dba.query_one("SELECT current_setting('server_version_num')::int", &[]).unwrap().get(0);
+    let newer =
+        (version >= 170_000).then_some(("warning", "maintain_granted", "account", "GRANT MAINTAIN ON account TO app"));
+    for (severity, code, object, hole) in newer.into_iter().chain(holes) {
         dba.batch_execute(hole).unwrap_or_else(|error| panic!("{hole}: {error}"));
         if hole.contains("SYSTEM") {
             cluster.reload(&mut dba);
@@ -770,6 +773,53 @@ fn code_that_makes_text_of_sealed_rows_is_named() {
         found(&mut dba),
         ["info function_serialises_row public.atomic()", "info function_serialises_row public.exported()"]
     );
+}
+
+/// What is a warning of somebody's role is an error of the application's.
+#[test]
+fn what_the_applications_role_reaches_is_an_error() {
+    let cluster = cluster();
+    let database = cluster.database("d");
+    let mut dba = database.superuser();
+    dba.batch_execute(
+        "ALTER DATABASE d OWNER TO postgres; CREATE ROLE other LOGIN; CREATE ROLE group_of_app; GRANT group_of_app TO app; SET cordon.guard = off;
+         CREATE TABLE account (team_id bigint NOT NULL, id int PRIMARY KEY); CREATE INDEX ON account (team_id); SELECT cordon.protect('account');
+         CREATE TABLE ping (account_id int REFERENCES account); CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw",
+    )
+    .unwrap();
+    dba.batch_execute("SELECT cordon.assert_isolated('app', 'other')").unwrap();
+    for (make, undo, code) in [
+        ("ALTER ROLE app REPLICATION", "ALTER ROLE app NOREPLICATION", "replication"),
+        ("GRANT pg_read_server_files TO app", "REVOKE pg_read_server_files FROM app", "predefined_role"),
+        (
+            "GRANT pg_execute_server_program TO group_of_app",
+            "REVOKE pg_execute_server_program FROM group_of_app",
+            "predefined_role",
+        ),
+        (
+            "GRANT SET ON PARAMETER session_replication_role TO app",
+            "REVOKE SET ON PARAMETER session_replication_role FROM app",
+            "parameter_granted",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO app",
+            "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM app",
+            "function_granted",
+        ),
+        ("GRANT SELECT ON ping TO group_of_app", "REVOKE SELECT ON ping FROM group_of_app", "child_without_tenant"),
+        ("CREATE USER MAPPING FOR app SERVER far", "DROP USER MAPPING FOR app SERVER far", "user_mapping"),
+    ] {
+        dba.batch_execute(make).unwrap();
+        dba.batch_execute("SELECT cordon.assert_isolated('other')")
+            .unwrap_or_else(|error| panic!("{make}: {}", whole_error(&error)));
+        for roles in ["'app'", "'other', 'app'"] {
+            let error = dba.batch_execute(&format!("SELECT cordon.assert_isolated({roles})")).expect_err(make);
+            assert!(whole_error(&error).contains(code), "{make}: {}", whole_error(&error));
+        }
+        assert!(codes(&mut dba).iter().any(|found| found.starts_with(code)), "{make}");
+        dba.batch_execute(undo).unwrap();
+    }
+    dba.batch_execute("SELECT cordon.assert_isolated('app', 'other')").unwrap();
 }
 
 #[test]

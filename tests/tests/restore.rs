@@ -206,9 +206,11 @@ fn a_subscription_needs_an_owner_who_may_restore() {
     .unwrap();
     let connection = format!("host={} dbname=d user=postgres", publisher.directory().display());
     let mut owner = subscriber.connect("r", "d");
+    let version: i32 = dba.query_one("SELECT current_setting('server_version_num')::int", &[]).unwrap().get(0);
+    let password = if version < 160_000 { "" } else { ", password_required = false" };
     owner
         .batch_execute(&format!(
-            "CREATE SUBSCRIPTION s CONNECTION '{connection}' PUBLICATION p WITH (copy_data = false, enabled = false)"
+            "CREATE SUBSCRIPTION s CONNECTION '{connection}' PUBLICATION p WITH (copy_data = false, enabled = false{password})"
         ))
         .unwrap();
     dba.batch_execute("ALTER ROLE r NOSUPERUSER; ALTER SUBSCRIPTION s ENABLE").unwrap();
