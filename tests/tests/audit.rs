@@ -858,7 +858,7 @@ fn old_keys_are_reported() {
 }
 
 #[test]
-fn a_thousand_tables_are_audited_in_two_seconds() {
+fn a_thousand_tables_are_audited_at_once() {
     let cluster = cluster();
     let database = cluster.database("d");
     let mut client = database.superuser();
@@ -877,7 +877,8 @@ fn a_thousand_tables_are_audited_in_two_seconds() {
     let found = codes(&mut client);
     let elapsed = begin.elapsed();
     assert_eq!(found, ["row_security_off t_500"]);
-    assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
+    // Half a second on an idle machine; minutes, when it went wrong.
+    assert!(elapsed < Duration::from_secs(30), "{elapsed:?}");
 }
 
 #[test]
