@@ -156,7 +156,7 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_privileges(app oid[]) RETURNS S
     -- What serves files, other servers or other tenants' values was taken from PUBLIC when it came.
     SELECT CASE WHEN cordon_internal.is_of(app, g.grantee) THEN 'error' ELSE 'warning' END, 'function_granted', g.function::regprocedure::text,
            format('%s may execute it, which nobody but superusers may when it comes: it reads past row security.', g.who),
-           format('REVOKE EXECUTE ON FUNCTION %s FROM %s', g.function::regprocedure, g.who), 'pg_proc'::regclass, g.function, 0
+           format('REVOKE EXECUTE ON ROUTINE %s FROM %s', g.function::regprocedure, g.who), 'pg_proc'::regclass, g.function, 0
     FROM (
         SELECT p.oid AS function, a.grantee, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS who
         FROM pg_proc p

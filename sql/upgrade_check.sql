@@ -75,6 +75,11 @@ CREATE OR REPLACE FUNCTION cordon.upgrade_check() RETURNS SETOF cordon.finding
     FROM cordon.protected_table p
     WHERE NOT EXISTS (SELECT FROM cordon_internal.registered() r WHERE r.relation = p.relation)
     UNION ALL
+    SELECT 'warning', 'key_printable', format('%s key %s', k.purpose, k.id),
+           'Its bytes are all printable: a password, or the digits of a key in place of its bytes. Such keys are guessed.',
+           format('SELECT cordon.rotate_key(%L)', k.purpose)
+    FROM cordon_internal.printable_keys() k
+    UNION ALL
     SELECT 'warning', 'calls_removed_function', pg_describe_object('pg_proc'::regclass, p.oid, 0),
            format('It names %s, which was for the extension''s own use and is gone.', string_agg(DISTINCT m[1], ', ')), NULL
     FROM pg_proc p

@@ -115,8 +115,11 @@ unsafe extern "C-unwind" fn utility(
                 statement = rewritten;
             }
         }
-        let is_copy = is_looked_at && (*(*statement).utilityStmt).type_ == pg_sys::NodeTag::T_CopyStmt;
-        let kept_out = is_copy && plans::keep_out();
+        // A query that COPY writes out is planned as any other.
+        let copies_in = is_looked_at
+            && (*(*statement).utilityStmt).type_ == pg_sys::NodeTag::T_CopyStmt
+            && (*(*statement).utilityStmt.cast::<pg_sys::CopyStmt>()).is_from;
+        let kept_out = copies_in && plans::keep_out();
         match NEXT_UTILITY {
             Some(next) => next(statement, text, is_read_only, context, parameters, environment, receiver, completion),
             None => standard_ProcessUtility(
@@ -131,7 +134,7 @@ unsafe extern "C-unwind" fn utility(
             ),
         }
         restore(before);
-        if is_copy {
+        if copies_in {
             plans::restore_keeping_out(kept_out);
         }
         if is_looked_at {

@@ -58,45 +58,36 @@ pub unsafe fn inspect(node: *mut Node) -> Findings {
     findings
 }
 
-/// Whether an expression makes a sealed value, by whatever function or cast, PostgreSQL's own as well: an array's input makes what
-/// is in it.
+/// Whether an expression makes an array, a composite or a range of sealed values, or reads them out of JSON: PostgreSQL's own
+/// functions call the input function of a sealed type then, and it cannot see that an expression has it called.
 ///
 /// # Safety
 /// As [`inspect`].
-pub unsafe fn makes_sealed(node: *mut Node) -> bool {
+pub unsafe fn reads_sealed_within(node: *mut Node) -> bool {
     // SAFETY: by this function's contract.
-    unsafe { visit_for_sealed(node, ptr::null_mut()) }
+    unsafe { visit_for_reading(node, ptr::null_mut()) }
 }
 
 /// Owns nothing: see [`super::trees`].
 ///
 /// # Safety
 /// As [`visit`], without a context.
-unsafe extern "C-unwind" fn visit_for_sealed(node: *mut Node, context: *mut c_void) -> bool {
+unsafe extern "C-unwind" fn visit_for_reading(node: *mut Node, context: *mut c_void) -> bool {
     if node.is_null() {
         return false;
     }
     // SAFETY: by this function's contract; the tag of a node tells its type, and those that are named are expressions.
     unsafe {
-        let is_expression = match (*node).type_ {
-            NodeTag::T_FuncExpr
-            | NodeTag::T_OpExpr
-            | NodeTag::T_NullIfExpr
-            | NodeTag::T_CoerceViaIO
-            | NodeTag::T_ArrayCoerceExpr
-            | NodeTag::T_ConvertRowtypeExpr
-            | NodeTag::T_CoerceToDomain
-            | NodeTag::T_RelabelType
-            | NodeTag::T_RowExpr
-            | NodeTag::T_ArrayExpr
-            | NodeTag::T_FieldSelect
-            | NodeTag::T_SubscriptingRef
-            | NodeTag::T_Const => true,
+        let reads = match (*node).type_ {
+            NodeTag::T_FuncExpr | NodeTag::T_OpExpr | NodeTag::T_CoerceViaIO => guarded(|| {
+                let type_oid = pg_sys::exprType(node);
+                holds_sealed(type_oid) && sealed_kind(type_oid).is_none()
+            }),
             #[cfg(any(feature = "pg17", feature = "pg18"))]
-            NodeTag::T_JsonExpr => true,
+            NodeTag::T_JsonExpr => guarded(|| holds_sealed(pg_sys::exprType(node))),
             _ => false,
         };
-        (is_expression && guarded(|| holds_sealed(pg_sys::exprType(node)))) || walk(node, visit_for_sealed, context)
+        reads || walk(node, visit_for_reading, context)
     }
 }
 

@@ -8,7 +8,7 @@
 use core::{
     ffi::{CStr, c_char, c_int},
     ptr, slice,
-    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
 };
 use std::hash::{DefaultHasher, Hasher};
 
@@ -19,7 +19,7 @@ use pgrx::{
 };
 
 use super::{
-    presence::is_present,
+    presence::may_be_present,
     sealed_types::{holds_sealed, is_token_hash},
     settings::{self, RedactLog},
 };
@@ -31,10 +31,6 @@ static SECRET_SINCE: AtomicI64 = AtomicI64::new(TimestampTz::MIN);
 
 /// The texts of statements that have handled secrets, by digest: those that came last for each place.
 static TOUCHED: [AtomicU64; 512] = [const { AtomicU64::new(0) }; 512];
-
-/// Whether this process helps another with a query in a database that has no secrets. A worker has the text of its leader's
-/// statement and knows nothing else of it, so that its entries are without secrets unless it is known that there are none.
-static WORKS_WITHOUT_SECRETS: AtomicBool = AtomicBool::new(false);
 
 static mut NEXT_EMIT_LOG: pg_sys::emit_log_hook_type = None;
 
@@ -61,11 +57,6 @@ pub fn note_secret() {
     }
 }
 
-/// Notes that a parallel worker is in a database that has no secrets.
-pub fn note_worker_without_secrets() {
-    WORKS_WITHOUT_SECRETS.store(true, Ordering::Relaxed);
-}
-
 /// Whether values of a type are secrets, or what is taken for one is perhaps a secret.
 pub fn is_secret(type_oid: pg_sys::Oid) -> bool {
     holds_sealed(type_oid) || is_token_hash(type_oid)
@@ -89,7 +80,8 @@ static mut KEYRING_DETAIL: [u8; 1 << 10] = [0; 1 << 10];
 /// bound and executed by messages of the client that count as statements of their own, of which only some may see the
 /// literal in its text.
 fn has_secret() -> bool {
-    (is_parallel_worker() && !WORKS_WITHOUT_SECRETS.load(Ordering::Relaxed))
+    // A worker has the text of its leader's statement, and knows nothing else of it.
+    (is_parallel_worker() && may_be_present())
         || SECRET_SINCE.load(Ordering::Relaxed) == statement_start()
         || digest_of_statement().is_some_and(|(slot, digest)| slot.load(Ordering::Relaxed) == digest)
 }
@@ -300,8 +292,7 @@ fn is_audit(entry: &ErrorData) -> bool {
 /// Whether it is an entry of pgaudit where secrets may be: it comes before the statement runs, so whether that handles one is
 /// not known.
 fn is_audited_with_secrets(entry: &ErrorData) -> bool {
-    // pgaudit's hooks run where the catalog may be looked at; and the look is at a variable but for the first.
-    is_audit(entry) && entry.elevel < PgLogLevel::ERROR as c_int && is_present()
+    is_audit(entry) && entry.elevel < PgLogLevel::ERROR as c_int && may_be_present()
 }
 
 /// What entries of pgaudit begin with.

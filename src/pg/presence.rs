@@ -33,6 +33,11 @@ pub fn is_present() -> bool {
     }
 }
 
+/// Whether it may have the extension, for those who may not look: it has unless it is known that it has not.
+pub fn may_be_present() -> bool {
+    PRESENCE.load(Ordering::Relaxed) != ABSENT
+}
+
 #[cold]
 fn look() -> bool {
     // SAFETY: a lookup in the system catalogs, where there is a transaction.

@@ -15,7 +15,7 @@ use core::{
 use cordon_core::TenantId;
 use pgrx::pg_sys::{self, LocalTransactionId};
 
-use super::{cell::ProcessCell, error::Failure, log, presence::is_present, settings, tenant_setting};
+use super::{cell::ProcessCell, error::Failure, presence::is_present, settings, tenant_setting};
 
 /// A tenant as it was set, with what readers need of it, so that they need not parse it.
 pub struct Assigned {
@@ -157,9 +157,8 @@ unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags:
     // strip the context of its errors, and with nothing left to drop.
     unsafe {
         if is_parallel_worker() {
-            if !is_present() {
-                log::note_worker_without_secrets();
-            }
+            // For the log, which may not look.
+            is_present();
         } else if (*(*query).plannedstmt).parallelModeNeeded {
             pg_sys::submodules::panic::pgrx_extern_c_guard(withdraw_unreadable);
         }

@@ -42,7 +42,7 @@ pub enum Origin {
 ///   a table, which runs by maintenance as its owner;
 /// * a replication worker whose subscription's owner is one of these, which is its session's user, for what the publisher
 ///   sends: not in functions that triggers, defaults or constraints run there, and not where a default or a generated column
-///   makes sealed values, which may do so by PostgreSQL's own functions.
+///   reads sealed values within an array or the like, by PostgreSQL's own functions.
 ///
 /// # Errors
 /// [`Failure::StoredFormRefused`].
@@ -54,7 +54,7 @@ pub fn may_read_stored(origin: Origin) -> Result<(), Failure> {
             || pg_sys::superuser_arg(session)
             || pg_sys::has_bypassrls_privilege(session);
         let is_ours = if is_logical_worker() {
-            origin == Origin::Direct && FUNCTIONS.load(Ordering::Relaxed) == 0 && !subscriber::makes_sealed()
+            origin == Origin::Direct && FUNCTIONS.load(Ordering::Relaxed) == 0 && !subscriber::reads_sealed()
         } else {
             !pg_sys::InLocalUserIdChange() && !pg_sys::InSecurityRestrictedOperation()
         };

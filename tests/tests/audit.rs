@@ -850,11 +850,15 @@ fn old_keys_are_reported() {
     cluster.reload(&mut dba);
     let weak = audit(&mut dba);
     assert_eq!(weak.iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["key_printable"]);
+    let told = "SELECT fix_sql FROM cordon.upgrade_check() WHERE code = 'key_printable'";
+    assert_eq!(weak[0].fix, dba.query_one(told, &[]).unwrap().get(0));
     dba.batch_execute(weak[0].fix.as_ref().expect("SQL that mends it")).unwrap();
     assert_eq!(codes(&mut dba), [""; 0]);
     std::fs::remove_file(&path).unwrap();
     cluster.restart();
-    assert_eq!(codes(&mut database.superuser()), ["no_keyring cordon.keyring"]);
+    let mut dba = database.superuser();
+    assert_eq!(codes(&mut dba), ["no_keyring cordon.keyring"]);
+    assert_eq!(dba.query("SELECT * FROM cordon.upgrade_check()", &[]).unwrap().len(), 0);
 }
 
 #[test]

@@ -218,4 +218,21 @@ fn functions_with_literals_run_the_first_time_wherever_they_are_called() {
         assert!(rows.drain(..).all(|row| row.get::<_, &str>(0) == "literal"));
         client.batch_execute("DELETE FROM d").unwrap();
     }
+    // A query that COPY writes out is planned as it is without COPY: the function is put in, and the index used.
+    let mut client = database.tenant("7");
+    client
+        .batch_execute(
+            "CREATE TABLE many (id int PRIMARY KEY); INSERT INTO many SELECT generate_series(1, 1000);
+             CREATE FUNCTION few() RETURNS SETOF many LANGUAGE sql STABLE AS 'SELECT * FROM many'; ANALYZE many",
+        )
+        .unwrap();
+    let scans = "SELECT pg_stat_get_xact_numscans('many_pkey'::regclass)";
+    client.batch_execute("BEGIN").unwrap();
+    let before: i64 = client.query_one(scans, &[]).unwrap().get(0);
+    let mut out = String::new();
+    let mut copy = client.copy_out("COPY (SELECT * FROM few() WHERE id = 7) TO STDOUT").unwrap();
+    std::io::Read::read_to_string(&mut copy, &mut out).unwrap();
+    drop(copy);
+    assert_eq!(out, "7\n");
+    assert_eq!(client.query_one(scans, &[]).unwrap().get::<_, i64>(0), before + 1);
 }
