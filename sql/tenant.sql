@@ -33,3 +33,13 @@ CREATE OR REPLACE FUNCTION cordon.tenant_text() RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'tenant_text';
 COMMENT ON FUNCTION cordon.tenant_text() IS 'the current tenant as text, for policies; an error when none is set';
+
+-- Several tenants in one statement: docs/TENANTS.md. Whoever may use it reads any tenant, also where cordon.freeze_tenant holds
+-- each transaction to one.
+CREATE OR REPLACE FUNCTION cordon.across(tenants text[], query text, params text[] DEFAULT NULL) RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
+    AS 'MODULE_PATHNAME', 'cordon_across';
+COMMENT ON FUNCTION cordon.across(text[], text, text[]) IS
+    'the rows of a query in each of the tenants, with the tenant before them: as the caller, who may read and not write, '
+    'with parameters $1, $2, ... of type text';
+REVOKE ALL ON FUNCTION cordon.across(text[], text, text[]) FROM PUBLIC;

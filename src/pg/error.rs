@@ -25,6 +25,18 @@ pub enum Failure {
     StaleTenant,
     /// The tenant is another than the one that the transaction fixed.
     TenantChanged,
+    /// The tenant is another than the one that a query of `cordon.across` runs in.
+    TenantChangedAcross,
+    /// `cordon.across` was called within its own query.
+    AcrossWithinAcross,
+    /// `cordon.across` was called by a role that row security does not hold.
+    AcrossUnbound(String),
+    /// What `cordon.across` was given is not one query that reads.
+    NotOneQuery,
+    /// The columns of a query of `cordon.across` are not those that were declared.
+    OtherColumns(String),
+    /// A query of `cordon.across` returns sealed values.
+    SealedAcross,
     /// The tenant is not a value of the type that was asked for.
     TenantNotA(&'static str),
     /// An explicit tenant is not in its canonical spelling.
@@ -199,6 +211,42 @@ impl Failure {
                 "the tenant was changed in the middle of a transaction".into(),
                 Some("With cordon.freeze_tenant, a transaction keeps the tenant that it first set or read.".into()),
                 "Set it back, or begin another transaction.",
+            ),
+            Self::TenantChangedAcross => (
+                Code::ERRCODE_CANT_CHANGE_RUNTIME_PARAM,
+                "the tenant was changed in the middle of a query".into(),
+                Some("A query of cordon.across keeps the tenant that its rows are returned as.".into()),
+                "Name every tenant in the first argument of cordon.across.",
+            ),
+            Self::AcrossWithinAcross => (
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "cordon.across was called within its own query".into(),
+                None,
+                "Name every tenant in one call.",
+            ),
+            Self::AcrossUnbound(role) => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("row security does not hold role \"{role}\""),
+                Some("Each tenant's rows would be those of all tenants.".into()),
+                "SET ROLE to the role of the application first; a superuser reads the tables themselves.",
+            ),
+            Self::NotOneQuery => (
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "cordon.across takes one query that reads".into(),
+                None,
+                "Give it one SELECT, TABLE or VALUES that changes and locks nothing.",
+            ),
+            Self::OtherColumns(detail) => (
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "the query returns other columns than were declared".into(),
+                Some(detail),
+                "Declare tenant text first, then the columns of the query, as in AS t(tenant text, id bigint).",
+            ),
+            Self::SealedAcross => (
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "a sealed value cannot leave the query of its tenant".into(),
+                Some("It would be opened later, in another tenant or in none.".into()),
+                "Open it in the query: SELECT a_column::text.",
             ),
             Self::TenantNotA(expected) => (
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

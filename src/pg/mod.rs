@@ -1,6 +1,7 @@
 //! What binds the core to a running PostgreSQL. The only module with unsafe code.
 #![allow(unsafe_code, reason = "PostgreSQL's API is C")]
 
+pub mod across;
 pub mod array;
 mod array_comparison;
 pub mod cell;
@@ -17,6 +18,7 @@ pub mod keyring;
 pub mod keys;
 pub mod labels;
 pub mod literals;
+pub mod local_settings;
 pub mod log;
 pub mod message;
 pub mod pgcrypto;

@@ -43,16 +43,24 @@ static mut CURRENT: *const Assigned = ptr::null();
 static IS_FROZEN: AtomicBool = AtomicBool::new(false);
 static FROZEN: ProcessCell<Option<TenantId>> = ProcessCell::new(None);
 
+/// Whether a query of `cordon.across` runs, and in which tenant, whatever the transaction has fixed.
+static IS_ACROSS: AtomicBool = AtomicBool::new(false);
+static ACROSS: ProcessCell<Option<TenantId>> = ProcessCell::new(None);
+
 static mut NEXT_EXECUTOR_START: pg_sys::ExecutorStart_hook_type = None;
 
 /// The current tenant, or `None` when none is set. Reading it fixes it, if `cordon.freeze_tenant` is on.
 ///
 /// # Errors
-/// [`Failure::StaleTenant`], [`Failure::TenantChanged`].
+/// [`Failure::StaleTenant`], [`Failure::TenantChanged`], [`Failure::TenantChangedAcross`].
 pub fn read() -> Result<Option<&'static Assigned>, Failure> {
     // SAFETY: null, or the `extra` of the value that is set, which PostgreSQL frees only after it has assigned another.
     // Callers do not keep it over anything that could set a tenant.
     let current = unsafe { CURRENT.as_ref() };
+    if is_across() {
+        let is_its = may_become(current.map(|assigned| &assigned.id));
+        return if is_its { Ok(current) } else { Err(Failure::TenantChangedAcross) };
+    }
     if settings::is_tenant_frozen() {
         if !matches_frozen(current.map(|assigned| &assigned.id)) {
             return Err(Failure::TenantChanged);
@@ -79,7 +87,26 @@ pub fn require() -> Result<&'static Assigned, Failure> {
 
 /// Whether the setting may be given that value.
 pub fn may_become(new: Option<&TenantId>) -> bool {
+    if is_across() {
+        return ACROSS.borrow_mut().as_ref() == new;
+    }
     !settings::is_tenant_frozen() || matches_frozen(new)
+}
+
+/// Whether a query of `cordon.across` runs.
+pub fn is_across() -> bool {
+    IS_ACROSS.load(Ordering::Relaxed)
+}
+
+/// Begins a query of `cordon.across` in a tenant: until [`end_across`] the setting can be given no other.
+pub fn begin_across(tenant: TenantId) {
+    *ACROSS.borrow_mut() = Some(tenant);
+    IS_ACROSS.store(true, Ordering::Relaxed);
+}
+
+/// Ends what [`begin_across`] began, also when a transaction or subtransaction ends with an error.
+pub fn end_across() {
+    IS_ACROSS.store(false, Ordering::Relaxed);
 }
 
 /// Takes the value that the setting now has.
@@ -93,6 +120,7 @@ pub unsafe fn assign(assigned: *const Assigned) {
     // SAFETY: by this function's contract.
     if let Some(assigned) = unsafe { assigned.as_ref() }
         && settings::is_tenant_frozen()
+        && !is_across()
         && assigned.set_in == transaction()
         && transaction() != 0
     {
@@ -102,6 +130,7 @@ pub unsafe fn assign(assigned: *const Assigned) {
 
 /// Lets the next transaction have another tenant. For the end of a transaction.
 pub fn thaw() {
+    end_across();
     IS_FROZEN.store(false, Ordering::Relaxed);
 }
 
@@ -172,8 +201,7 @@ unsafe extern "C-unwind" fn executor_start(query: *mut pg_sys::QueryDesc, flags:
 fn withdraw_unreadable() {
     // SAFETY: as in `read`.
     let Some(assigned) = (unsafe { CURRENT.as_ref() }) else { return };
-    let changed = settings::is_tenant_frozen() && !matches_frozen(Some(&assigned.id));
-    if changed || is_stale(assigned) {
+    if !may_become(Some(&assigned.id)) || is_stale(assigned) {
         // The check hook must let this through; the leader itself goes on to refuse, also when setting it fails.
         let _frozen_again = Thawed(IS_FROZEN.swap(false, Ordering::Relaxed));
         tenant_setting::unset();

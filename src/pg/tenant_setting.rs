@@ -109,6 +109,7 @@ unsafe extern "C-unwind" fn check(
         Err(fault) => {
             refuse(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                INVALID,
                 &fault.to_string(),
                 "Keys are derived from the spelling of a tenant, so each tenant has only one.",
             );
@@ -118,6 +119,7 @@ unsafe extern "C-unwind" fn check(
     if !spelling.is_ascii() && encoding::is_converted() {
         refuse(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            INVALID,
             "In a database whose encoding is neither UTF8 nor SQL_ASCII, a tenant is spelled in ASCII.",
             "The same bytes are other characters in UTF-8, and so another tenant.",
         );
@@ -129,17 +131,29 @@ unsafe extern "C-unwind" fn check(
         if new.is_some() && unsafe { !pg_sys::superuser() } {
             refuse(
                 PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                INVALID,
                 "Only a superuser may persist a tenant.",
                 "The tenant is set per transaction, with SELECT cordon.set_tenant('...') or SET LOCAL.",
             );
             return false;
         }
     } else if !tenant::may_become(new.as_ref()) {
-        refuse(
-            PgSqlErrorCode::ERRCODE_CANT_CHANGE_RUNTIME_PARAM,
-            "The tenant of this transaction is fixed: cordon.freeze_tenant is on, and it has been set or read.",
-            "Set another tenant in another transaction.",
-        );
+        let code = PgSqlErrorCode::ERRCODE_CANT_CHANGE_RUNTIME_PARAM;
+        if tenant::is_across() {
+            refuse(
+                code,
+                "the tenant of a query in cordon.across is fixed",
+                "It was to be changed within the query, whose rows are returned as this tenant's.",
+                "Name every tenant in the first argument of cordon.across.",
+            );
+        } else {
+            refuse(
+                code,
+                "the tenant of this transaction is fixed",
+                "With cordon.freeze_tenant, a transaction keeps the tenant that it first set or read.",
+                "Set another tenant in another transaction.",
+            );
+        }
         return false;
     }
     let Some(new) = new else { return true };
@@ -180,9 +194,15 @@ unsafe fn allocate(size: usize) -> *mut c_void {
     }
 }
 
+/// The message for a value that is not one of the setting.
+const INVALID: &str = "";
+
 /// Says why a value is refused. With a message of its own, PostgreSQL does not print the value.
-fn refuse(code: PgSqlErrorCode, detail: &str, hint: &str) {
-    let message = format!("invalid value for parameter \"{}\"", name().to_string_lossy());
+fn refuse(code: PgSqlErrorCode, message: &str, detail: &str, hint: &str) {
+    let message = match message {
+        INVALID => format!("invalid value for parameter \"{}\"", name().to_string_lossy()),
+        message => message.to_owned(),
+    };
     // SAFETY: PostgreSQL reads these right after the hook returns, before anything resets the memory context.
     unsafe {
         pg_sys::GUC_check_errcode(code as c_int);

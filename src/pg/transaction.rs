@@ -15,9 +15,18 @@ pub fn install_callback() {
     }
 }
 
-/// What was under way when each of the present subtransactions began: calls of the planner, and the statement that defines
-/// something. An error passes over the frames that would count them off.
-static BEFORE: ProcessCell<Vec<(u32, definitions::Utility)>> = ProcessCell::new(Vec::new());
+/// What was under way when a subtransaction began. An error passes over the frames that would count it off.
+struct UnderWay {
+    /// Calls of the planner.
+    planning: u32,
+    /// The statement that defines something.
+    utility: definitions::Utility,
+    /// A query of `cordon.across`.
+    is_across: bool,
+}
+
+/// For each of the present subtransactions.
+static BEFORE: ProcessCell<Vec<UnderWay>> = ProcessCell::new(Vec::new());
 
 /// # Safety
 /// Called by PostgreSQL.
@@ -29,13 +38,20 @@ unsafe extern "C-unwind" fn at_subtransaction(
 ) {
     use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB, SUBXACT_EVENT_START_SUB};
     match event {
-        SUBXACT_EVENT_START_SUB => BEFORE.borrow_mut().push((plans::planning(), definitions::under_way())),
+        SUBXACT_EVENT_START_SUB => BEFORE.borrow_mut().push(UnderWay {
+            planning: plans::planning(),
+            utility: definitions::under_way(),
+            is_across: tenant::is_across(),
+        }),
         SUBXACT_EVENT_COMMIT_SUB => drop(BEFORE.borrow_mut().pop()),
         SUBXACT_EVENT_ABORT_SUB => {
-            if let Some((planning, utility)) = BEFORE.borrow_mut().pop() {
+            if let Some(before) = BEFORE.borrow_mut().pop() {
                 table::forget_lifted();
-                plans::restore_planning(planning);
-                definitions::restore(utility);
+                plans::restore_planning(before.planning);
+                definitions::restore(before.utility);
+                if !before.is_across {
+                    tenant::end_across();
+                }
             }
         }
         _ => {}

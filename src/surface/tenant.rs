@@ -1,10 +1,11 @@
 //! The current tenant.
 
-use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::{Datum, FunctionCallInfo};
 
 use crate::{
     c_functions,
     pg::{
+        across::across,
         encoding,
         error::Failure,
         fmgr::Args,
@@ -13,7 +14,12 @@ use crate::{
         tenant_setting,
         varlena::Output,
     },
+    unguarded_functions,
 };
+
+unguarded_functions! {
+    cordon_across => across;
+}
 
 c_functions! {
     set_tenant_wrapper => set_tenant;

@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_int};
 
 use pgrx::pg_sys::{self, Oid};
 
-use crate::pg::error::Failure;
+use crate::pg::{error::Failure, local_settings::LocalSettings};
 
 /// What is to be done with a relation, which says how it is locked and what it may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl Drop for OwnTable {
 pub struct Acting {
     role: Oid,
     context: c_int,
-    nest_level: c_int,
+    settings: LocalSettings,
 }
 
 impl Acting {
@@ -164,10 +164,10 @@ impl Acting {
             GetUserIdAndSecContext(&raw mut former, &raw mut context);
             let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
             SetUserIdAndSecContext(role, (context | restricted as c_int) & !(pg_sys::SECURITY_NOFORCE_RLS as c_int));
-            let nest_level = NewGUCNestLevel();
-            pin(c"search_path", c"pg_catalog, pg_temp");
-            pin(c"row_security", c"on");
-            Self { role: former, context, nest_level }
+            let settings = LocalSettings::begin();
+            settings.set(c"search_path", c"pg_catalog, pg_temp".as_ptr());
+            settings.set(c"row_security", c"on".as_ptr());
+            Self { role: former, context, settings }
         }
     }
 
@@ -193,47 +193,17 @@ impl Acting {
     pub unsafe fn end(self) {
         // SAFETY: by this function's contract.
         unsafe {
-            AtEOXact_GUC(false, self.nest_level);
+            self.settings.end();
             SetUserIdAndSecContext(self.role, self.context);
         }
     }
 }
 
-/// # Safety
-/// Within a nest level of settings.
-unsafe fn pin(setting: &CStr, value: &CStr) {
-    // SAFETY: static strings.
-    unsafe {
-        set_config_option(
-            setting.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET as c_int,
-            pg_sys::GucSource::PGC_S_SESSION as c_int,
-            pg_sys::GucAction::GUC_ACTION_SAVE as c_int,
-            true,
-            0,
-            false,
-        );
-    }
-}
-
-// As in `miscadmin.h` and `utils/guc.h`. pgrx's own declarations guard against errors: with destructors to run and object
+// As in `miscadmin.h`. pgrx's own declarations guard against errors: with destructors to run and object
 // names to lose, where there is nothing to destroy.
 unsafe extern "C-unwind" {
     fn GetUserIdAndSecContext(role: *mut Oid, context: *mut c_int);
     fn SetUserIdAndSecContext(role: Oid, context: c_int);
-    fn NewGUCNestLevel() -> c_int;
-    fn AtEOXact_GUC(is_commit: bool, nest_level: c_int);
-    fn set_config_option(
-        name: *const core::ffi::c_char,
-        value: *const core::ffi::c_char,
-        context: c_int,
-        source: c_int,
-        action: c_int,
-        change: bool,
-        level: c_int,
-        is_reload: bool,
-    ) -> c_int;
 }
 
 /// # Errors
