@@ -106,7 +106,11 @@ CREATE OR REPLACE FUNCTION cordon_internal.audit_other_tables(app oid[]) RETURNS
     SELECT CASE WHEN cordon_internal.reaches(app, o.oid) THEN 'error' ELSE 'warning' END, 'child_without_tenant', o.name,
            format('Its rows belong to tenants through %s, and it has no column "%s" of its own: who may read it reads every tenant''s.',
                   string_agg(DISTINCT c.parent::regclass::text, ', '), cordon_internal.setting_column()),
-           NULL, 'pg_class'::regclass::oid, o.oid, 0
+           -- The tables above it first.
+           (SELECT format('CALL cordon.add_tenant_column(%L, %L)', o.name, min(k.conname))
+            FROM pg_constraint k JOIN cordon_internal.registered() r ON r.relation = k.confrelid
+            WHERE k.conrelid = o.oid AND k.contype = 'f'),
+           'pg_class'::regclass::oid, o.oid, 0
     FROM child c JOIN other o ON o.oid = c.oid
     WHERE cordon_internal.reaches(app, o.oid) OR cordon_internal.is_granted(o.oid)
     GROUP BY o.oid, o.name

@@ -21,6 +21,7 @@ CREATE OR REPLACE FUNCTION cordon.check_registration() RETURNS trigger
 DECLARE
     changed regclass := CASE WHEN TG_OP = 'DELETE' THEN OLD.relation ELSE NEW.relation END;
     class record;
+    named name; -- the column that the row names, which must be there
 BEGIN
     SELECT relowner, relkind, relpersistence INTO class FROM pg_class WHERE oid = changed;
     -- A table that is gone leaves a row that anybody may clear away, and nobody may add.
@@ -38,20 +39,19 @@ BEGIN
             DETAIL = 'Only tables and partitioned tables that are not temporary are written down here.',
             HINT = 'Protect the tables of your application: SELECT cordon.protect(''a_table'').';
     END IF;
-    IF TG_TABLE_NAME = 'protected_table' THEN -- the other has no such column
-        IF NOT EXISTS (
-            SELECT FROM pg_attribute
-            WHERE attrelid = changed AND attname = NEW.tenant_column AND attnum > 0 AND NOT attisdropped
-        ) THEN
-            RAISE undefined_column USING
-                MESSAGE = format('table "%s" has no column "%s"', changed, NEW.tenant_column),
-                HINT = 'Name the column that holds the tenant of each row.';
-        END IF;
+    named := CASE TG_TABLE_NAME WHEN 'protected_table' THEN to_jsonb(NEW) ->> 'tenant_column'
+        WHEN 'resolvable_key' THEN to_jsonb(NEW) ->> 'key_column' END;
+    IF named IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = changed AND attname = named AND attnum > 0 AND NOT attisdropped
+    ) THEN
+        RAISE undefined_column USING
+            MESSAGE = format('table "%s" has no column "%s"', changed, named),
+            HINT = 'Name a column that the table has.';
     END IF;
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION cordon.check_registration() IS
-    'lets only the owner of a table change what cordon.protected_table and cordon.rewriting hold about it';
+    'lets only the owner of a table change what cordon.protected_table, cordon.resolvable_key and cordon.rewriting hold about it';
 CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.protected_table
     FOR EACH ROW EXECUTE FUNCTION cordon.check_registration();
 ALTER TABLE cordon.protected_table ENABLE ALWAYS TRIGGER check_registration;

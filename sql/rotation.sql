@@ -119,7 +119,7 @@ CREATE TABLE cordon.rewriting (
     PRIMARY KEY (relation, column_name, task)
 );
 COMMENT ON TABLE cordon.rewriting IS
-    'the state of each table that cordon.reencrypt, encrypt_column or decrypt_column works on or has worked on';
+    'the state of each table that cordon.reencrypt, encrypt_column, decrypt_column or add_tenant_column works on or has worked on';
 CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.rewriting
     FOR EACH ROW EXECUTE FUNCTION cordon.check_registration();
 ALTER TABLE cordon.rewriting ENABLE ALWAYS TRIGGER check_registration;
@@ -141,7 +141,7 @@ CREATE OR REPLACE VIEW cordon.reencrypt_progress AS
                SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) r.pid) AS is_running
     FROM cordon.rewriting r;
 COMMENT ON VIEW cordon.reencrypt_progress IS
-    'how far cordon.reencrypt, encrypt_column and decrypt_column are, table by table';
+    'how far cordon.reencrypt, encrypt_column, decrypt_column and add_tenant_column are, table by table';
 GRANT SELECT ON cordon.reencrypt_progress TO PUBLIC;
 
 CREATE OR REPLACE FUNCTION cordon.require_pace(batch_size integer, pause interval) RETURNS void

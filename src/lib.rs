@@ -33,7 +33,8 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/constants.sql", name = "constants", requires = ["audit_secrets"]);
 ::pgrx::extension_sql_file!("../sql/upgrade_check.sql", name = "upgrade_check", requires = ["constants"]);
 ::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["upgrade_check"]);
-::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", finalize);
+::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", requires = ["rotation"]);
+::pgrx::extension_sql_file!("../sql/tenant_column.sql", name = "tenant_column", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend
 /// at its first use of a function.
@@ -44,7 +45,8 @@ pub extern "C-unwind" fn _PG_init() {
     pg::settings::define();
     pg::tenant_setting::define();
     pg::sealed_types::know(surface::encrypted_types::SEALED_TYPES, surface::tokens::token_hash_in);
-    pg::convert::know(surface::conversion::convert_on_write);
+    pg::convert::CONVERT_ON_WRITE.know(surface::conversion::convert_on_write);
+    pg::parent::FILL_TENANT.know(surface::tenant_column::fill_tenant);
     pg::presence::install_callback();
     pg::literals::install_hook();
     pg::plans::install_hooks();

@@ -48,3 +48,15 @@ ALTER TABLE cordon.rewriting ENABLE ALWAYS TRIGGER check_registration;
 SELECT pg_catalog.pg_extension_config_dump('cordon.protected_table',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid '
     'WHERE c.oid = relation AND a.attname = tenant_column)');
+
+-- The keys by which tenants are looked up.
+CREATE TABLE cordon.resolvable_key (
+    relation regclass, key_column name,
+    PRIMARY KEY (relation, key_column)
+);
+SELECT pg_catalog.pg_extension_config_dump('cordon.resolvable_key',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid '
+    'WHERE c.oid = relation AND a.attname = key_column)');
+CREATE TRIGGER check_registration BEFORE INSERT OR DELETE ON cordon.resolvable_key
+    FOR EACH ROW EXECUTE FUNCTION cordon.check_registration();
+ALTER TABLE cordon.resolvable_key ENABLE ALWAYS TRIGGER check_registration;

@@ -2,7 +2,7 @@
 //! keeps the two alike, and rows that were there before are converted as the trigger would.
 
 use core::ffi::CStr;
-use std::{ffi::CString, sync::OnceLock};
+use std::ffi::CString;
 
 use pgrx::pg_sys::{self, Datum};
 
@@ -11,11 +11,13 @@ use super::{
     error::Failure,
     fmgr::Args,
     log,
-    row_trigger::{self, RowTrigger},
+    row_trigger::{RowTrigger, TriggerFunction},
     rows_out::{Cell, RowsOut},
-    sealed_types::holds_sealed,
-    table::{Access, Blocks, OwnTable, Rewriter, Row, column, descendants, for_each_row},
+    table::{Access, Blocks, OwnTable, Rewriter, Row, descendants, for_each_row, key_of, primary_key},
 };
+
+/// The function of the triggers.
+pub static CONVERT_ON_WRITE: TriggerFunction = TriggerFunction::new();
 
 /// `cordon.convert_on_write()`, the trigger that keeps the columns of a conversion alike. Whoever writes the new column
 /// knows of it, so that is the one to follow where both were written.
@@ -66,37 +68,10 @@ pub fn follow_write(args: Args) -> Result<Datum, Failure> {
 /// The definition of the conversion of a column: the arguments of its trigger on the table. Only a role that may use the
 /// trigger's function has made it, so it stands for the permission to read and write values of every tenant in this table.
 fn definition<'a>(table: &'a OwnTable, column: &CStr) -> Result<Definition<'a>, Failure> {
-    // SAFETY: an open relation has its triggers, which live as long.
-    let triggers = unsafe {
-        let all = (*table.relation()).trigdesc.as_ref();
-        all.map_or(&[][..], |all| {
-            core::slice::from_raw_parts(all.triggers, usize::try_from(all.numtriggers).unwrap_or_default())
-        })
-    };
-    let ours = triggers.iter().filter(|trigger| is_convert_on_write(trigger.tgfoid));
-    // SAFETY: triggers of the open relation.
-    let mut definitions = ours.map(|trigger| Definition::parse(&unsafe { row_trigger::arguments(trigger) }));
+    let mut definitions = CONVERT_ON_WRITE.definitions(table).map(|arguments| Definition::parse(&arguments));
     definitions
         .find(|definition| definition.as_ref().is_ok_and(|definition| definition.source == column))
         .unwrap_or(Err(Failure::NotConversion))
-}
-
-/// Whether a function is that of our triggers: known by its address, whatever it is called.
-fn is_convert_on_write(function: pg_sys::Oid) -> bool {
-    // SAFETY: fmgr_info fills the structure for a function that exists, as a trigger's does.
-    let address = unsafe {
-        let mut called = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(function, &raw mut called);
-        called.fn_addr.map(|address| address as usize)
-    };
-    address == TRIGGER_FUNCTION.get().copied()
-}
-
-static TRIGGER_FUNCTION: OnceLock<usize> = OnceLock::new();
-
-/// Makes the function of the triggers known by its address. Once a process.
-pub fn know(function: unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> Datum) {
-    TRIGGER_FUNCTION.get_or_init(|| function as usize);
 }
 
 fn bind(table: &OwnTable, column: &CStr) -> Result<Conversion, Failure> {
@@ -229,52 +204,3 @@ fn problem_of(conversion: &Conversion, row: &Row, is_thorough: bool) -> Result<O
 }
 
 const DIFFERS: &str = "the two columns differ";
-
-/// The columns of a table's primary key: names, numbers and types. Not those of sealed values, which say nothing to anybody.
-fn primary_key(table: &OwnTable) -> Vec<(CString, pg_sys::AttrNumber, pg_sys::Oid)> {
-    // SAFETY: an open relation; the set is a copy in the memory of the call.
-    unsafe {
-        let columns = pg_sys::RelationGetIndexAttrBitmap(
-            table.relation(),
-            pg_sys::IndexAttrBitmapKind::INDEX_ATTR_BITMAP_PRIMARY_KEY,
-        );
-        column::named(table.columns())
-            .into_iter()
-            .filter(|(_, number, type_oid)| {
-                let member = i32::from(*number) - pg_sys::FirstLowInvalidHeapAttributeNumber;
-                pg_sys::bms_is_member(member, columns) && !holds_sealed(*type_oid)
-            })
-            .collect()
-    }
-}
-
-/// The key of a row as a JSON object, in the database's encoding as far as that is UTF-8.
-fn key_of(row: &Row, key: &[(CString, pg_sys::AttrNumber, pg_sys::Oid)]) -> String {
-    let member = |(name, number, type_oid): &(CString, pg_sys::AttrNumber, pg_sys::Oid)| {
-        let value = row.attribute(*number)?;
-        let (mut function, mut is_varlena) = (pg_sys::Oid::INVALID, false);
-        // SAFETY: the output function of the column's type, called as the owner of the table.
-        let printed = unsafe {
-            pg_sys::getTypeOutputInfo(*type_oid, &raw mut function, &raw mut is_varlena);
-            CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, value)).to_string_lossy().into_owned()
-        };
-        let is_number = [pg_sys::INT2OID, pg_sys::INT4OID, pg_sys::INT8OID].contains(type_oid);
-        let printed = if is_number { printed } else { quoted(&printed) };
-        Some(format!("{}: {printed}", quoted(&name.to_string_lossy())))
-    };
-    format!("{{{}}}", key.iter().filter_map(member).collect::<Vec<_>>().join(", "))
-}
-
-/// A string of JSON (RFC 8259, section 7).
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            '\0'..='\x1f' => quoted.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
-}

@@ -111,6 +111,14 @@ pub enum Failure {
     OutOfMemory,
     /// A plaintext with a character that the database's encoding lacks.
     NotRepresentable,
+    /// A row was given another tenant than that of the row it refers to.
+    TenantOfOther(String),
+    /// No foreign key has these columns.
+    NoForeignKey(String),
+    /// A table has no index that is unique by the columns that are looked for.
+    NoUniqueKey(String),
+    /// No tenants are looked up by that column.
+    NotResolvable { table: String, column: String },
     /// A trigger's function was not called by a trigger that fires before a row is written.
     NotTrigger,
     /// A column that a conversion names is not there.
@@ -499,11 +507,35 @@ impl Failure {
                 None,
                 "Read it in a database with encoding UTF8.",
             ),
+            Self::TenantOfOther(table) => (
+                Code::ERRCODE_CHECK_VIOLATION,
+                format!("a row of table \"{table}\" has another tenant than the row that it refers to"),
+                None,
+                "Leave the tenant out, so that it is filled in, or refer to a row of the same tenant.",
+            ),
+            Self::NoForeignKey(columns) => (
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("there is no foreign key of the columns {columns}"),
+                None,
+                "Add the key, or drop the trigger zzz_cordon_fill_tenant that fills in the tenant by it.",
+            ),
+            Self::NoUniqueKey(table) => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("table \"{table}\" has no unique index of the columns that rows are looked up by"),
+                Some("It must be a btree index of all rows, valid and not deferrable.".into()),
+                "Make one: CREATE UNIQUE INDEX CONCURRENTLY ON ...",
+            ),
+            Self::NotResolvable { table, column } => (
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("tenants are not looked up by column \"{column}\" of table \"{table}\""),
+                None,
+                "As the owner of the table, SELECT cordon.resolver('a_table', 'a_column').",
+            ),
             Self::NotTrigger => (
                 Code::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                "the function belongs to the triggers of cordon.encrypt_column and cordon.decrypt_column".into(),
-                None,
-                "CALL cordon.encrypt_column(...) makes the trigger.",
+                "the function belongs to triggers that the extension makes".into(),
+                Some("They fire before a row is inserted or updated.".into()),
+                "CALL cordon.encrypt_column(...) or cordon.add_tenant_column(...) makes the trigger.",
             ),
             Self::NoColumn(name) => (
                 Code::ERRCODE_UNDEFINED_COLUMN,

@@ -119,6 +119,20 @@ impl Args {
         unsafe { pg_sys::get_element_type(pg_sys::get_func_rettype(self.function())) }
     }
 
+    /// The type of the argument at `at`, of a domain that under it: as the call has it, where SQL declares any type.
+    pub fn base_type(&self, at: usize) -> Oid {
+        // SAFETY: `new` was given a valid call; lookups in the system catalogs.
+        unsafe {
+            let given = pg_sys::get_fn_expr_argtype((*self.0).flinfo, at as core::ffi::c_int);
+            if given == Oid::INVALID { given } else { pg_sys::getBaseType(given) }
+        }
+    }
+
+    /// The argument at `at`, whatever type it is of.
+    pub fn value(&self, at: usize) -> Datum {
+        self.datum(at)
+    }
+
     /// The argument at `at`, which SQL declares as cstring.
     pub fn cstring(&self, at: usize) -> &[u8] {
         // SAFETY: such an argument is a pointer to a C string that lives as long as the call.

@@ -85,6 +85,7 @@ unsafe extern "C-unwind" fn post_parse_analyze(
             next(state, query, jumble);
         }
         table::lift_row_security((*state).p_sourcetext);
+        table::show_rows_to_check(query);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cordon_internal.rewrite`, the procedure behind cordon.reencrypt, encrypt_column and decrypt_column: table by table, in
+//! `cordon_internal.rewrite`, the procedure behind cordon.reencrypt, encrypt_column, decrypt_column and add_tenant_column: table by table, in
 //! batches that are committed, and again from where it was when it is broken off.
 
 use core::ffi::{CStr, c_int, c_long};
@@ -13,6 +13,7 @@ use super::{
     convert::{convert_blocks, count_in_one},
     error::Failure,
     fmgr::Args,
+    parent::{count_without_tenant, fill_blocks},
     rotation::{count_outdated, reencrypt_blocks},
     rows_out,
     table::{Access, Blocks, OwnTable, descendants},
@@ -20,7 +21,7 @@ use super::{
 
 /// What is to be done with a column.
 struct Task<'a> {
-    /// `reencrypt`, `encrypt` or `decrypt`, as cordon.rewriting shows it.
+    /// `reencrypt`, `encrypt`, `decrypt` or `tenant`, as cordon.rewriting shows it.
     name: &'a str,
     column: &'a CStr,
     tenant: Option<&'a CStr>,
@@ -48,6 +49,7 @@ pub fn rewrite(args: Args) -> Result<Datum, Failure> {
             b"reencrypt" => "reencrypt",
             b"encrypt" => "encrypt",
             b"decrypt" => "decrypt",
+            b"tenant" => "tenant",
             _ => return Err(Failure::NotConversion),
         },
         column: args.name(2),
@@ -139,6 +141,7 @@ unsafe fn rewrite_table(task: &Task<'_>, leaf: Oid) -> Result<(), Failure> {
                 let table = OwnTable::open(leaf, Access::Read)?;
                 match task.name {
                     "reencrypt" => count_outdated(&table, task.column)?,
+                    "tenant" => count_without_tenant(&table, task.column)?,
                     _ => count_in_one(&table, task.column, false)?,
                 }
             };
@@ -161,7 +164,11 @@ unsafe fn rewrite_table(task: &Task<'_>, leaf: Oid) -> Result<(), Failure> {
             .report(PgLogLevel::WARNING);
         }
         note(task, leaf, began, [pass, blocks.into(), blocks.into(), rows_done], remaining == 0);
-        let done = if task.name == "reencrypt" { "sealed anew" } else { "converted" };
+        let done = match task.name {
+            "reencrypt" => "sealed anew",
+            "tenant" => "given their tenant",
+            _ => "converted",
+        };
         notice(format!("{name}: {rows_done} rows {done} in {:.1} s", started.elapsed().as_secs_f64()));
         pg_sys::SPI_commit();
     }
@@ -172,6 +179,7 @@ fn run_batch(task: &Task<'_>, leaf: Oid, blocks: Blocks) -> Result<i64, Failure>
     let table = OwnTable::open(leaf, Access::Write)?;
     match task.name {
         "reencrypt" => reencrypt_blocks(&table, blocks, task.column, task.tenant, task.decides_partition),
+        "tenant" => fill_blocks(&table, blocks, task.column),
         _ => convert_blocks(&table, blocks, task.column),
     }
 }

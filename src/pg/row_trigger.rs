@@ -1,14 +1,23 @@
 //! Row triggers (`commands/trigger.h`), fired before a row is inserted or updated.
 
-use core::ffi::{CStr, c_int};
+use core::{
+    ffi::{CStr, c_int},
+    slice,
+};
+use std::sync::OnceLock;
 
 use pgrx::pg_sys::{self, Datum, submodules::ffi::pg_guard_ffi_boundary};
 
-use super::{error::Failure, fmgr::Args, table::column::storage};
+use super::{
+    error::Failure,
+    fmgr::Args,
+    table::{OwnTable, column::storage, name_of},
+};
 
 /// The row that a trigger was fired for.
 pub struct RowTrigger {
     trigger: *mut pg_sys::Trigger,
+    relation: pg_sys::Relation,
     columns: pg_sys::TupleDesc,
     new: pg_sys::HeapTuple,
     old: Option<pg_sys::HeapTuple>,
@@ -36,7 +45,8 @@ impl RowTrigger {
             }
             let (old, new) =
                 if is_update { (Some(data.tg_trigtuple), data.tg_newtuple) } else { (None, data.tg_trigtuple) };
-            Ok(Self { trigger: data.tg_trigger, columns: (*data.tg_relation).rd_att, new, old })
+            let relation = data.tg_relation;
+            Ok(Self { trigger: data.tg_trigger, relation, columns: (*relation).rd_att, new, old })
         }
     }
 
@@ -44,6 +54,17 @@ impl RowTrigger {
     pub fn arguments(&self) -> Vec<&CStr> {
         // SAFETY: the trigger's definition, which lives as long as the call.
         unsafe { arguments(self.trigger) }
+    }
+
+    /// The trigger's table, which is open.
+    pub const fn relation(&self) -> pg_sys::Relation {
+        self.relation
+    }
+
+    /// The table's name, for messages.
+    pub fn table_name(&self) -> String {
+        // SAFETY: an open relation.
+        name_of(unsafe { (*self.relation).rd_id })
     }
 
     /// The columns of the trigger's table.
@@ -105,11 +126,46 @@ impl RowTrigger {
     }
 }
 
-/// The arguments of a trigger's definition.
-///
+/// A function of ours that triggers call: known by its address, whatever it is called.
+pub struct TriggerFunction(OnceLock<usize>);
+
+impl TriggerFunction {
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Makes it known. Once a process.
+    pub fn know(&self, function: unsafe extern "C-unwind" fn(pg_sys::FunctionCallInfo) -> Datum) {
+        self.0.get_or_init(|| function as usize);
+    }
+
+    /// The arguments of each of its triggers on a table.
+    pub fn definitions<'a>(&self, table: &'a OwnTable) -> impl Iterator<Item = Vec<&'a CStr>> {
+        // SAFETY: an open relation has its triggers, which live as long.
+        let triggers = unsafe {
+            let all = (*table.relation()).trigdesc.as_ref();
+            all.map_or(&[][..], |all| {
+                slice::from_raw_parts(all.triggers, usize::try_from(all.numtriggers).unwrap_or_default())
+            })
+        };
+        // SAFETY: triggers of the open relation.
+        triggers.iter().filter(|trigger| self.is(trigger.tgfoid)).map(|trigger| unsafe { arguments(trigger) })
+    }
+
+    fn is(&self, function: pg_sys::Oid) -> bool {
+        // SAFETY: fmgr_info fills the structure for a function that exists, as a trigger's does.
+        let address = unsafe {
+            let mut called = pg_sys::FmgrInfo::default();
+            pg_sys::fmgr_info(function, &raw mut called);
+            called.fn_addr.map(|address| address as usize)
+        };
+        address == self.0.get().copied()
+    }
+}
+
 /// # Safety
 /// `trigger` must live as long as the result.
-pub unsafe fn arguments<'a>(trigger: *const pg_sys::Trigger) -> Vec<&'a CStr> {
+unsafe fn arguments<'a>(trigger: *const pg_sys::Trigger) -> Vec<&'a CStr> {
     // SAFETY: by this function's contract; so many C strings.
     unsafe {
         let count = usize::try_from((*trigger).tgnargs).unwrap_or_default();

@@ -7,4 +7,5 @@ mod owner;
 mod retired;
 mod rotation;
 mod tenant;
+pub mod tenant_column;
 pub mod tokens;

@@ -114,9 +114,17 @@ fn a_protected_database_is_protected_after_a_restore() {
              CREATE TABLE dropped (team_id bigint PRIMARY KEY);
              SELECT cordon.protect('item'), cordon.protect('dropped');
              DROP TABLE dropped;
-             SET app.team_id = '7'; INSERT INTO item (id) VALUES (1); SET app.team_id = '8'; INSERT INTO item (id) VALUES (2)",
+             SET app.team_id = '7'; INSERT INTO item (id) VALUES (1); SET app.team_id = '8'; INSERT INTO item (id) VALUES (2);
+             CREATE TABLE badge (team_id bigint NOT NULL, code text PRIMARY KEY);
+             SELECT cordon.protect('badge'); SELECT cordon.resolver('badge', 'code');
+             INSERT INTO badge VALUES (8, 'eight');
+             CREATE TABLE scan (badge text REFERENCES badge);
+             INSERT INTO scan VALUES ('eight');
+             RESET app.team_id",
         )
         .unwrap();
+    // In the midst of it.
+    source.app().batch_execute("CALL cordon.add_tenant_column('scan', 'badge')").unwrap();
     let path = file(&source, "dump");
     let path = path.to_str().unwrap();
     let _ = source.run("postgres", "", "pg_dump", &["--format=custom", "--file", path]);
@@ -125,8 +133,17 @@ fn a_protected_database_is_protected_after_a_restore() {
 
     let mut client = target.app();
     let protected: i64 = client.query_one("SELECT count(*) FROM cordon.protected_table", &[]).unwrap().get(0);
-    assert_eq!(protected, 2, "the registry, without the table that was dropped");
+    assert_eq!(protected, 3, "the registry, without the table that was dropped");
     assert!(client.query("SELECT cordon.protect('item')", &[]).unwrap().is_empty(), "nothing is left to do");
+    let found = "SELECT badge_tenant_by_code('eight'), badge_tenant_by_code('nine')";
+    let found = client.query_one(found, &[]).unwrap();
+    assert_eq!((found.get(0), found.get(1)), (Some("8"), None::<&str>));
+    client
+        .batch_execute(
+            "INSERT INTO scan VALUES ('eight'); CREATE UNIQUE INDEX ON badge (team_id, code); CREATE INDEX ON scan (team_id, badge)",
+        )
+        .unwrap();
+    client.batch_execute("CALL cordon.add_tenant_column('scan', 'badge', finish => true)").unwrap();
     assert_eq!(sqlstate(&client.query("SELECT * FROM item", &[]).unwrap_err()), "42501");
     client.batch_execute("SET app.team_id = '8'").unwrap();
     for table in ["item", "item_0"] {

@@ -265,6 +265,69 @@ fn maintenance_by_a_superuser_runs_what_an_owner_planted_as_the_owner() {
 }
 
 #[test]
+fn a_superuser_gives_tables_of_a_hostile_owner_their_tenant() {
+    let planted = Planted::new("tenant_column");
+    let mut evil = planted.evil();
+    evil.batch_execute(
+        "CREATE TYPE own AS (i int);
+         CREATE FUNCTION to_int(own) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.pwn(); RETURN ($1).i; END $$;
+         CREATE CAST (own AS int) WITH FUNCTION to_int(own) AS IMPLICIT;
+         CREATE FUNCTION to_json(own) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.pwn(); RETURN '1'; END $$;
+         CREATE CAST (own AS json) WITH FUNCTION to_json(own);
+         CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.pwn(); RETURN NEW; END $$;
+         CREATE DOMAIN checked AS bigint CHECK (public.imm(1) = 1);
+         CREATE TABLE site (team_id checked NOT NULL, id int PRIMARY KEY, code uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(), n int);
+         INSERT INTO site (team_id, id) VALUES (7, 1), (8, 2);
+         CREATE TABLE ping (name own PRIMARY KEY, site_id int REFERENCES site, n int,
+             made int GENERATED ALWAYS AS (public.imm(n)) STORED, CHECK (public.imm(1) = 1));
+         INSERT INTO ping VALUES (ROW(1), 1, 1), (ROW(2), 2, 1);
+         CREATE TABLE by_cast (site_id own REFERENCES site);
+         CREATE INDEX ON ping ((public.imm(n))); CREATE INDEX ON site ((public.imm(n))); CREATE INDEX ON ping (site_id) WHERE public.imm(n) = 1;
+         CREATE STATISTICS ping_statistics ON (public.imm(n)), site_id FROM ping;
+         CREATE TRIGGER before BEFORE INSERT OR UPDATE ON ping FOR EACH ROW EXECUTE FUNCTION fires();
+         ALTER TABLE ping ENABLE ALWAYS TRIGGER before;
+         CREATE POLICY own ON site USING (public.pwn() = 1); CREATE POLICY own ON ping USING (public.pwn() = 1);
+         SELECT cordon.protect('site');
+         ANALYZE ping; ANALYZE site",
+    )
+    .unwrap();
+    let mut dba = planted.database.superuser();
+    let mut call = |statements: &[&str]| {
+        for statement in statements {
+            dba.batch_execute(statement).unwrap_or_else(|error| panic!("{statement}: {}", whole_error(&error)));
+            planted.assert_harmless(statement);
+        }
+    };
+    call(&[
+        "CALL cordon.add_tenant_column('ping', 'site_id', dry_run => true)",
+        "CALL cordon.add_tenant_column('ping', 'site_id')",
+        "SELECT * FROM cordon.tenant_problems('ping', 'team_id')",
+        "SELECT cordon.resolver('site', 'code')",
+        "SELECT * FROM cordon.validate_foreign_key('ping', 'ping_site_id_fkey')",
+    ]);
+    evil.batch_execute(
+        "CREATE UNIQUE INDEX ON site (team_id, id); CREATE INDEX ON ping (team_id, site_id);
+         ALTER TABLE ping DROP CONSTRAINT ping_site_id_fkey; ALTER TABLE ping DISABLE TRIGGER zzz_cordon_fill_tenant;
+         INSERT INTO ping (name, site_id, n) VALUES (ROW(3), 99, 1);
+         ALTER TABLE ping ENABLE ALWAYS TRIGGER zzz_cordon_fill_tenant;
+         ALTER TABLE ping ADD CONSTRAINT again FOREIGN KEY (site_id) REFERENCES site NOT VALID",
+    )
+    .unwrap_or_else(|error| panic!("{}", whole_error(&error)));
+    call(&["SELECT * FROM cordon.validate_foreign_key('ping', 'again')"]);
+    evil.batch_execute("DELETE FROM ping WHERE site_id = 99").unwrap();
+    call(&[
+        "SELECT * FROM cordon.validate_foreign_key('ping', 'again')",
+        "CALL cordon.add_tenant_column('ping', 'again', finish => true)",
+        "SELECT site_tenant_by_code(gen_random_uuid())",
+        "SELECT * FROM cordon.audit()",
+        "SELECT * FROM cordon.foreign_keys()",
+    ]);
+    // A key that PostgreSQL checks by a cast of the owner's is none that a tenant is taken through.
+    may_fail(&mut dba, "CALL cordon.add_tenant_column('by_cast', 'site_id')").expect("a refusal");
+    planted.assert_harmless("a key by a cast");
+}
+
+#[test]
 fn no_switch_that_weakens_a_session_is_on_while_foreign_code_runs() {
     let planted = Planted::new("switches");
     let mut evil = planted.evil();

@@ -49,8 +49,19 @@ impl OwnTable {
     /// [`Failure::NoTable`]; [`Failure::NotOwner`], also for one that is no table or a temporary one, which only its own
     /// session may touch.
     pub fn open(oid: Oid, access: Access) -> Result<Self, Failure> {
+        // SAFETY: a look at a variable of this process.
+        Self::open_for(unsafe { pg_sys::GetUserId() }, oid, access)
+    }
+
+    /// As [`Self::open`], by the rights of a role that is not the current one: of the owner of a table whose trigger runs.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_for(role: Oid, oid: Oid, access: Access) -> Result<Self, Failure> {
         // Before the lock, so that nobody locks what is not theirs.
-        check_owner(oid)?;
+        if !has_rights(role, owner_of(oid)?) {
+            return Err(Failure::NotOwner(name_of(oid)));
+        }
         // SAFETY: a relation that has gone meanwhile is NULL. One that is open has its row of pg_class.
         let (relation, owner, kind, persistence) = unsafe {
             let relation = pg_sys::try_table_open(oid, access.lock_mode());
@@ -61,7 +72,7 @@ impl OwnTable {
             (relation, class.relowner, class.relkind as u8, class.relpersistence as u8)
         };
         let table = Self { relation, owner };
-        if !has_rights_of(owner) || !access.takes(kind) || persistence == pg_sys::RELPERSISTENCE_TEMP {
+        if !has_rights(role, owner) || !access.takes(kind) || persistence == pg_sys::RELPERSISTENCE_TEMP {
             return Err(Failure::NotOwner(table.name()));
         }
         Ok(table)
@@ -104,6 +115,12 @@ impl OwnTable {
     /// Its name, for messages.
     pub fn name(&self) -> String {
         name_of(self.oid())
+    }
+
+    /// Whether it has rows of its own: a partitioned table has not.
+    pub fn has_rows(&self) -> bool {
+        // SAFETY: an open relation has its row of pg_class.
+        unsafe { (*(*self.relation).rd_rel).relkind as u8 != pg_sys::RELKIND_PARTITIONED_TABLE }
     }
 
     /// How many blocks its rows take.
@@ -232,7 +249,7 @@ fn owner_of(relation: Oid) -> Result<Oid, Failure> {
 }
 
 /// The schema and name of a relation, quoted where SQL asks for it; of a name in another encoding than UTF-8 what can be shown.
-fn name_of(relation: Oid) -> String {
+pub fn name_of(relation: Oid) -> String {
     // SAFETY: lookups in the system catalogs: NULL, or C strings in memory that lives as long as the call.
     unsafe {
         let name = pg_sys::get_rel_name(relation);
@@ -245,9 +262,14 @@ fn name_of(relation: Oid) -> String {
 }
 
 /// Whether the current role has the rights of another.
-pub fn has_rights_of(role: Oid) -> bool {
+fn has_rights_of(role: Oid) -> bool {
+    // SAFETY: a look at a variable of this process.
+    has_rights(unsafe { pg_sys::GetUserId() }, role)
+}
+
+fn has_rights(member: Oid, role: Oid) -> bool {
     // SAFETY: lookups in the system catalogs.
-    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+    unsafe { pg_sys::has_privs_of_role(member, role) }
 }
 
 /// A table with its partitions and children, itself first; temporary children, which belong to sessions, are left out.

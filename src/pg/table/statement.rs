@@ -3,13 +3,16 @@
 //! Row security that is forced on the owner's tables is lifted for a query of its tables, and for nobody's code: while the
 //! query is rewritten, which is when PostgreSQL decides it. Literals are read before, and plans made after.
 //!
+//! A definition that checks a foreign key asks by a query of its own (`RI_Initial_Check` in `utils/adt/ri_triggers.c`), which
+//! would pass over the rows that are hidden: there it is lifted in the query itself, for the owner's tables.
+//!
 //! No guard is between PostgreSQL and the frames here, which own nothing: an error keeps its context, and the names of the
 //! constraint and the column at fault.
 
 use core::{
     ffi::{c_char, c_int, c_long, c_void},
     ptr,
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU32, Ordering},
 };
 
 use pgrx::{
@@ -97,17 +100,78 @@ pub fn lift_row_security(text: *const c_char) {
     }
 }
 
-/// Called when a transaction or subtransaction ends: the statement has failed to parse.
+/// The owner of the table whose foreign keys a definition checks at present.
+static CHECKING: AtomicU32 = AtomicU32::new(0);
+
+/// Called for a query that has been parsed and is not rewritten yet. One that compares two tables, as the check of a foreign key
+/// does, while the owner of these checks one: it sees all of their rows. Whoever asks such a query then is the owner, who
+/// may lift row security from them anyway.
+///
+/// # Safety
+/// `query` must be a query as the parser makes it.
+pub unsafe fn show_rows_to_check(query: *mut pg_sys::Query) {
+    let owner = CHECKING.load(Ordering::Relaxed);
+    // SAFETY: by this function's contract; the tag of a node tells its type.
+    unsafe {
+        if owner == 0 || pg_sys::GetUserId().to_u32() != owner || (*query).commandType != pg_sys::CmdType::CMD_SELECT {
+            return;
+        }
+        guarded(|| {
+            let entries = PgList::<pg_sys::RangeTblEntry>::from_pg((*query).rtable);
+            let is_table = |entry: &*mut pg_sys::RangeTblEntry| {
+                let kind = (**entry).relkind as u8;
+                (**entry).rtekind == pg_sys::RTEKind::RTE_RELATION
+                    && (kind == pg_sys::RELKIND_RELATION || kind == pg_sys::RELKIND_PARTITIONED_TABLE)
+            };
+            let is_join = |entry: &*mut pg_sys::RangeTblEntry| (**entry).rtekind == pg_sys::RTEKind::RTE_JOIN;
+            if entries.len() != 3
+                || entries.iter_ptr().filter(is_table).count() != 2
+                || entries.iter_ptr().filter(is_join).count() != 1
+                || (*query).hasSubLinks
+            {
+                return;
+            }
+            for entry in entries.iter_ptr().filter(is_table) {
+                if check_owned_by((*entry).relid, Oid::from_u32(owner)).is_ok() {
+                    read_as_superuser(query, entry);
+                }
+            }
+        });
+    }
+}
+
+/// # Safety
+/// `entry` must be a table in the query.
+unsafe fn read_as_superuser(query: *mut pg_sys::Query, entry: *mut pg_sys::RangeTblEntry) {
+    let superuser = Oid::from_u32(pg_sys::BOOTSTRAP_SUPERUSERID);
+    // SAFETY: by this function's contract.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            let _ = query;
+            (*entry).checkAsUser = superuser;
+        }
+        #[cfg(not(feature = "pg15"))]
+        {
+            (*pg_sys::getRTEPermissionInfo((*query).rteperminfos, entry)).checkAsUser = superuser;
+        }
+    }
+}
+
+/// Called when a transaction or subtransaction ends: the statement has failed to parse, or to check.
 pub fn forget_lifted() {
     LIFTED.store(ptr::null_mut(), Ordering::Relaxed);
+    CHECKING.store(0, Ordering::Relaxed);
 }
 
 /// Refuses what would reach over the role's own tables, with which the rows of others would be under no row security, or
-/// their owners' code would run with the role's rights; and what leaves something behind that goes on with them.
+/// their owners' code would run with the role's rights; and what leaves something behind that goes on with them. Returns
+/// whether it may check a foreign key.
 ///
 /// # Safety
 /// `plan` must be a plan of SPI's.
-unsafe fn check(plan: *mut c_void, role: Oid, relation: Oid) {
+unsafe fn check(plan: *mut c_void, role: Oid, relation: Oid) -> bool {
+    let mut checks_keys = false;
     // SAFETY: by this function's contract: a list of sources of plans, each with a list of queries.
     unsafe {
         let sources = PgList::<pg_sys::CachedPlanSource>::from_pg(pg_sys::SPI_plan_get_plan_sources(plan.cast()));
@@ -115,20 +179,25 @@ unsafe fn check(plan: *mut c_void, role: Oid, relation: Oid) {
             for query in PgList::<Node>::from_pg((*source).query_list).iter_ptr() {
                 let utility = (*query.cast::<pg_sys::Query>()).utilityStmt;
                 if !utility.is_null() {
-                    check_utility(utility, role, relation);
+                    checks_keys |= check_utility(utility, role, relation);
                 }
                 refuse_others(query, (&raw const role).cast_mut().cast());
             }
         }
     }
+    checks_keys
 }
 
+/// Returns whether it may check a foreign key.
+///
 /// # Safety
 /// `statement` must be a utility statement.
-unsafe fn check_utility(statement: *mut Node, role: Oid, relation: Oid) {
+unsafe fn check_utility(statement: *mut Node, role: Oid, relation: Oid) -> bool {
     use pg_sys::AlterTableType::{
-        AT_DisableRowSecurity, AT_EnableRowSecurity, AT_ForceRowSecurity, AT_NoForceRowSecurity,
+        AT_AddConstraint, AT_DisableRowSecurity, AT_EnableRowSecurity, AT_ForceRowSecurity, AT_NoForceRowSecurity,
+        AT_ValidateConstraint,
     };
+    let mut checks_keys = false;
     // SAFETY: by this function's contract; the tag of a node tells its type.
     unsafe {
         guarded(|| match (*statement).type_ {
@@ -137,10 +206,12 @@ unsafe fn check_utility(statement: *mut Node, role: Oid, relation: Oid) {
                 // The rest goes on to partitions and children, whose constraints it evaluates.
                 let stays = [AT_EnableRowSecurity, AT_DisableRowSecurity, AT_ForceRowSecurity, AT_NoForceRowSecurity];
                 let commands = (*statement.cast::<pg_sys::AlterTableStmt>()).cmds;
-                let goes_on = PgList::<pg_sys::AlterTableCmd>::from_pg(commands)
+                let kinds: Vec<_> = PgList::<pg_sys::AlterTableCmd>::from_pg(commands)
                     .iter_ptr()
-                    .any(|command| !stays.contains(&(*command).subtype));
-                if goes_on {
+                    .map(|command| (*command).subtype)
+                    .collect();
+                checks_keys = kinds.iter().any(|kind| [AT_AddConstraint, AT_ValidateConstraint].contains(kind));
+                if kinds.iter().any(|kind| !stays.contains(kind)) {
                     for part in everything_under(relation) {
                         or_raise(check_owned_by(part, role));
                     }
@@ -149,6 +220,7 @@ unsafe fn check_utility(statement: *mut Node, role: Oid, relation: Oid) {
             _ => {}
         });
     }
+    checks_keys
 }
 
 /// Whether a relation is one of PostgreSQL's own or of this extension's.
@@ -212,10 +284,12 @@ unsafe fn run(call: FunctionCallInfo, role: Oid, statement: *const c_char, rows:
         let plan = SPI_prepare(statement, 0, none);
         forget_lifted();
         Acting::force_row_security(true);
+        let checking = CHECKING.load(Ordering::Relaxed);
         if let Rows::OfTheOwner(relation) = rows
             && !plan.is_null()
+            && check(plan, role, relation)
         {
-            check(plan, role, relation);
+            CHECKING.store(role.to_u32(), Ordering::Relaxed);
         }
         if plan.is_null()
             || SPI_execute_snapshot(plan, none.cast(), ptr::null(), none.cast(), none.cast(), false, fires_after, 0) < 0
@@ -233,6 +307,8 @@ unsafe fn run(call: FunctionCallInfo, role: Oid, statement: *const c_char, rows:
             }
         }
         SPI_finish();
+        // That of a call that this one runs within.
+        CHECKING.store(checking, Ordering::Relaxed);
         acting.end();
         if result.is_null() {
             (*call).isnull = true;
