@@ -213,3 +213,42 @@ SELECT * FROM cordon.prove('postgres', '7', '8');
 \connect - postgres
 ALTER ROLE app IN DATABASE :"DBNAME" RESET cordon.freeze_tenant;
 DROP ROLE prove_bypass, prove_owner;
+
+-- Tables that belong to tenants through others, tables that nothing protects, functions that run as others, parameters.
+CREATE ROLE prove_wide LOGIN;
+CREATE TABLE site (team_id bigint NOT NULL, id int PRIMARY KEY);
+INSERT INTO site VALUES (7, 1), (8, 2);
+SELECT count(*) FROM cordon.protect('site');
+CREATE TABLE ping (id int PRIMARY KEY, site_id int REFERENCES site, body text);
+INSERT INTO ping VALUES (1, 1, 'x'), (2, 2, 'y');
+CREATE TABLE note (ping_id int REFERENCES ping);
+CREATE TABLE unregistered (team_id bigint NOT NULL, n int);
+INSERT INTO unregistered VALUES (7, 1), (8, 2);
+CREATE FUNCTION all_sites() RETURNS SETOF site LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT * FROM public.site';
+CREATE FUNCTION some_sites(int) RETURNS SETOF site LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT * FROM public.site';
+CREATE FUNCTION own_sites() RETURNS SETOF site LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+    AS 'SELECT * FROM public.site WHERE team_id = cordon.tenant_int8()';
+GRANT SELECT, INSERT, UPDATE, DELETE ON site, ping, note, unregistered TO prove_wide;
+SELECT * FROM cordon.prove('prove_wide', '7', '8') WHERE object IN ('public.ping', 'public.note', 'public.unregistered') OR object LIKE 'function%';
+-- What the role may not reach, or was said to be as it should, is none.
+REVOKE ALL ON note, unregistered FROM prove_wide;
+SECURITY LABEL FOR pg_cordon ON TABLE ping IS 'shared: the same for all';
+SECURITY LABEL FOR pg_cordon ON FUNCTION some_sites(int) IS 'definer_bypasses: reviewed';
+REVOKE EXECUTE ON FUNCTION all_sites() FROM PUBLIC;
+SELECT * FROM cordon.prove('prove_wide', '7', '8') WHERE object IN ('public.ping', 'public.note') OR object LIKE 'function%';
+SELECT count(*), bool_and(outcome = 'held') FROM cordon.prove('prove_wide', '7', '8') WHERE object = 'public.unregistered' AND attack IN ('read', 'insert', 'update', 'delete');
+SELECT * FROM cordon.prove('prove_wide', '7', '8') WHERE object = 'role prove_wide';
+GRANT SET ON PARAMETER session_replication_role, cordon.freeze_tenant TO prove_wide;
+ALTER ROLE prove_wide REPLICATION;
+SELECT * FROM cordon.prove('prove_wide', '7', '8') WHERE object = 'role prove_wide';
+REVOKE SET ON PARAMETER session_replication_role, cordon.freeze_tenant FROM prove_wide;
+GRANT ALTER SYSTEM ON PARAMETER app.team_id TO prove_wide;
+SELECT * FROM cordon.prove('prove_wide', '7', '8') WHERE attack = 'change a parameter';
+-- A look-up that cordon.resolver made gives a tenant and nothing else, also where a superuser owns the table.
+CREATE UNIQUE INDEX ON site (team_id, id);
+SELECT cordon.resolver('site', 'id');
+GRANT EXECUTE ON FUNCTION site_tenant_by_id(int) TO prove_wide;
+SELECT code, object FROM cordon.audit() WHERE object LIKE '%site_tenant_by_id%';
+DROP FUNCTION all_sites(), some_sites(int), own_sites(), site_tenant_by_id(int);
+DROP TABLE note, ping, site, unregistered;
+DROP OWNED BY prove_wide; DROP ROLE prove_wide;
