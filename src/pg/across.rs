@@ -66,7 +66,7 @@ pub unsafe fn across(call: FunctionCallInfo) -> Datum {
         guarded(|| check(plan));
         let reading = LocalSettings::begin();
         // Volatile functions are called as ever: this is what keeps them from writing.
-        reading.set(c"transaction_read_only", c"on".as_ptr());
+        reading.set_of_transaction(c"transaction_read_only", c"on".as_ptr());
         for at in 0..call.tenants_len {
             let tenant = call.tenants.add(at);
             receiver.tenant = (*tenant).value;

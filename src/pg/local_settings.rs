@@ -26,13 +26,29 @@ impl LocalSettings {
     /// `value` must be a C string. Refusals pass as errors over the caller's frames.
     pub unsafe fn set(self, setting: &CStr, value: *const c_char) {
         // SAFETY: by this function's contract.
+        unsafe { self.set_by(pg_sys::GucAction::GUC_ACTION_SAVE, setting, value) };
+    }
+
+    /// As [`Self::set`], for a setting that is the transaction's and no function's, from PostgreSQL 16 on.
+    ///
+    /// # Safety
+    /// As [`Self::set`].
+    pub unsafe fn set_of_transaction(self, setting: &CStr, value: *const c_char) {
+        // SAFETY: by this function's contract.
+        unsafe { self.set_by(pg_sys::GucAction::GUC_ACTION_LOCAL, setting, value) };
+    }
+
+    /// # Safety
+    /// As [`Self::set`].
+    unsafe fn set_by(self, action: pg_sys::GucAction::Type, setting: &CStr, value: *const c_char) {
+        // SAFETY: by this function's contract.
         unsafe {
             set_config_option(
                 setting.as_ptr(),
                 value,
                 pg_sys::GucContext::PGC_USERSET as c_int,
                 pg_sys::GucSource::PGC_S_SESSION as c_int,
-                pg_sys::GucAction::GUC_ACTION_SAVE as c_int,
+                action as c_int,
                 true,
                 0,
                 false,
