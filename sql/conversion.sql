@@ -191,6 +191,7 @@ DECLARE
     needs_tenant boolean;
     statements pg_catalog.text[];
     remaining bigint;
+    new_type pg_catalog.oid;
     obstacle record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -223,12 +224,25 @@ BEGIN
                 HINT = 'Name a column of type bigint, integer, uuid or text.';
         END IF;
         new_column := coalesce(new_column, left(column_name, 55) || CASE task WHEN 'encrypt' THEN '_sealed' ELSE '_plain' END);
-        SELECT * INTO obstacle FROM cordon.conversion_obstacles(target, column_name, NULL) o WHERE o.is_final LIMIT 1;
+        new_type := coalesce(cordon.sealed_type(to_form), 'text'::regtype);
+        SELECT * INTO obstacle FROM cordon_internal.conversion_obstacles(target, column_name, NULL, new_type) o WHERE o.is_final LIMIT 1;
         IF obstacle.object IS NOT NULL THEN
             RAISE feature_not_supported USING
                 MESSAGE = format('column "%s" of table "%s" cannot be converted', column_name, target),
                 DETAIL = format('It is used by %s.', obstacle.object),
                 HINT = obstacle.remedy;
+        END IF;
+        -- What nobody would know before the end.
+        FOR obstacle IN SELECT * FROM cordon_internal.conversion_obstacles(target, column_name, NULL, new_type) o WHERE o.why IS NOT NULL LOOP
+            RAISE NOTICE USING
+                MESSAGE = format('%s: %s will have no counterpart: %s', target, obstacle.object, obstacle.why),
+                HINT = format('To let go of it, finish with %s => true.', CASE obstacle.loss WHEN 'unique' THEN 'drop_unique' ELSE 'drop_dependents' END);
+        END LOOP;
+        IF from_form = 'plaintext' AND (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+                                        WHERE a.attrelid = target AND a.attname = convert_column.column_name) <> 'text' THEN
+            RAISE NOTICE '%: what type % checked of %, as its length or that it is JSON, the encrypted column does not check: see docs/ADOPTION.md',
+                target, (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+                         WHERE a.attrelid = target AND a.attname = convert_column.column_name), column_name;
         END IF;
         CALL cordon_internal.run_with_lock(target, cordon.expansion(target, column_name, from_form, new_column, to_form, tenant, max_age));
         RAISE NOTICE '%: added column % and a trigger that keeps it like %', target, new_column, column_name;
@@ -356,146 +370,81 @@ END $$;
 COMMENT ON PROCEDURE cordon.decrypt_column(regclass, name, integer, interval, name, name, boolean) IS
     'turns an encrypted column back into plaintext while it is in use, as cordon.encrypt_column does the other way';
 
-CREATE OR REPLACE FUNCTION cordon.index_replacement(old_index regclass, old_number int2, new_number int2) RETURNS regclass
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-    AS $$
-    -- A valid one with the new column in the place of the old and otherwise alike.
-    SELECT n.indexrelid::regclass
-    FROM pg_index o JOIN pg_index n ON n.indrelid = o.indrelid AND n.indexrelid <> o.indexrelid
-    JOIN pg_class oc ON oc.oid = o.indexrelid JOIN pg_class nc ON nc.oid = n.indexrelid AND nc.relam = oc.relam
-    WHERE o.indexrelid = old_index AND n.indisvalid AND n.indisready AND n.indisunique = o.indisunique
-        AND o.indexprs IS NULL AND n.indexprs IS NULL AND o.indnkeyatts = n.indnkeyatts
-        AND pg_get_expr(o.indpred, o.indrelid) IS NOT DISTINCT FROM pg_get_expr(n.indpred, n.indrelid)
-        AND NOT EXISTS (SELECT FROM generate_series(0, o.indnatts - 1) at
-                        WHERE n.indkey[at] IS DISTINCT FROM CASE o.indkey[at] WHEN old_number THEN new_number ELSE o.indkey[at] END)
-        AND n.indnatts = o.indnatts
-    ORDER BY n.indexrelid LIMIT 1
-    $$;
-COMMENT ON FUNCTION cordon.index_replacement(regclass, int2, int2) IS
-    'the index that can take the place of another when a column does';
-
-CREATE OR REPLACE FUNCTION cordon.index_like(old_index regclass, old_number int2, new_column name) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-    AS $$
-    SELECT format('CREATE %sINDEX %sON %s USING %I (%s)%s', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
-        CASE c.relkind WHEN 'r' THEN 'CONCURRENTLY ' ELSE '' END, i.indrelid::regclass, m.amname,
-        (SELECT string_agg(CASE WHEN i.indkey[at] = old_number THEN quote_ident(new_column)
-                                ELSE pg_get_indexdef(i.indexrelid, at + 1, true) END, ', ' ORDER BY at)
-         FROM generate_series(0, i.indnkeyatts - 1) at),
-        coalesce(' WHERE ' || pg_get_expr(i.indpred, i.indrelid), ''))
-    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
-    WHERE i.indexrelid = old_index
-    $$;
-COMMENT ON FUNCTION cordon.index_like(regclass, int2, name) IS
-    'the statement that makes an index on a new column in the place of an old one';
-
--- What uses a column. is_final: a conversion cannot be begun; is_dropped: goes with the column when that is asked for.
-CREATE OR REPLACE FUNCTION cordon.conversion_obstacles(target regclass, column_name name, new_column name)
-    RETURNS TABLE (object text, remedy text, is_final boolean, is_dropped boolean)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-    AS $$
-    WITH col AS (
-        SELECT r AS relation, a.attnum AS number,
-               (SELECT n.attnum FROM pg_attribute n WHERE n.attrelid = r AND n.attname = new_column) AS new_number,
-               (SELECT coalesce(cordon_internal.has_equality(n.atttypid), true) FROM pg_attribute n
-                WHERE n.attrelid = r AND n.attname = new_column) AS has_new_equality
-        FROM cordon.tree(target) r JOIN pg_attribute a ON a.attrelid = r AND a.attname = conversion_obstacles.column_name
-    ), used AS (
-        SELECT DISTINCT col.*, d.classid, d.objid, d.objsubid FROM col JOIN pg_depend d
-            ON d.refclassid = 'pg_class'::regclass AND d.refobjid = col.relation AND d.refobjsubid = col.number
-        WHERE (d.classid, d.objid, d.objsubid) <> ('pg_class'::regclass, col.relation, col.number)
-    ), found AS (
-        SELECT u.*, c.contype, c.conname, c.conindid, i.indexrelid, c.conparentid,
-               pg_describe_object(u.classid, u.objid, u.objsubid) AS description
-        FROM used u LEFT JOIN pg_constraint c ON u.classid = 'pg_constraint'::regclass AND c.oid = u.objid
-        LEFT JOIN pg_index i ON i.indexrelid = CASE WHEN c.contype = 'u' THEN c.conindid
-            WHEN u.classid = 'pg_class'::regclass THEN u.objid END AND i.indrelid = u.relation
-    )
-    SELECT description,
-           CASE WHEN contype IN ('p', 'f') THEN 'A column of a primary or foreign key cannot be converted. Drop the constraint first.'
-                WHEN indexrelid IS NOT NULL AND has_new_equality IS NOT FALSE THEN
-                    format('Make one like it: %s; or drop it, or finish with drop_dependents => true.',
-                           cordon.index_like(indexrelid, number, new_column))
-                WHEN indexrelid IS NOT NULL THEN
-                    'The new type has no equality, so it can have no index: drop it, or finish with drop_dependents => true. A type that ends with _eq can have one.'
-                WHEN contype = 'c' THEN 'What it checks cannot be seen of a sealed value: drop it, or finish with drop_dependents => true.'
-                ELSE 'Drop it before the conversion is finished, and make it again afterwards.' END,
-           coalesce(contype IN ('p', 'f'), false),
-           coalesce(contype IN ('c', 'u'), false) OR indexrelid IS NOT NULL
-    FROM found
-    WHERE classid <> 'pg_statistic_ext'::regclass
-        -- The default is the new column's, too; an expression of another column is not.
-        AND NOT (classid = 'pg_attrdef'::regclass
-                 AND EXISTS (SELECT FROM pg_attrdef x WHERE x.oid = objid AND x.adrelid = relation AND x.adnum = number))
-        AND coalesce(contype, ' ') <> 'n' AND coalesce(conparentid, 0) = 0
-        AND coalesce(conname, ' ') NOT LIKE 'cordon\_converted\_%'
-        -- Those of a partition belong to that of the table above.
-        AND NOT EXISTS (SELECT FROM pg_inherits p WHERE p.inhrelid = found.indexrelid)
-        AND (indexrelid IS NULL OR new_number IS NULL OR cordon.index_replacement(indexrelid, number, new_number) IS NULL)
-    ORDER BY 1
-    $$;
-COMMENT ON FUNCTION cordon.conversion_obstacles(regclass, name, name) IS
-    'what uses a column that is to be converted, and what to do about it';
-
 -- The statements of the swap, in order.
 CREATE OR REPLACE FUNCTION cordon.contraction(target regclass, column_name name, keep_name boolean) RETURNS text[]
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
 DECLARE
     c cordon.conversions := cordon.conversion(target, column_name);
-    old pg_attribute; new pg_attribute;
-    default_value text; about text;
-    final name := CASE WHEN keep_name THEN c.new_column ELSE c.column_name END;
-    statements text[] := '{}'; afterwards text[] := '{}';
+    part record;
     found record;
+    old_number CONSTANT int2 := (SELECT attnum FROM pg_attribute WHERE attrelid = target AND attname = c.column_name);
+    final CONSTANT name := CASE WHEN keep_name THEN c.new_column ELSE c.column_name END;
+    statements text[] := '{}';
+    afterwards text[] := '{}';
+    new_default text;
 BEGIN
-    SELECT * INTO old FROM pg_attribute WHERE attrelid = target AND attname = c.column_name;
-    SELECT * INTO new FROM pg_attribute WHERE attrelid = target AND attname = c.new_column;
-    default_value := (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = target AND adnum = old.attnum);
-    about := col_description(target, old.attnum);
-
     FOR found IN SELECT t.tgrelid::regclass AS relation, t.tgname FROM cordon.tree(target) r JOIN pg_trigger t ON t.tgrelid = r
         WHERE t.tgname = c.trigger_name AND t.tgparentid = 0 LOOP
         statements := statements || format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
     END LOOP;
-    IF old.attnotnull THEN
-        -- The constraint that has been validated spares it the scan.
-        statements := statements || format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', target, c.new_column);
-    END IF;
-    statements := statements || format('ALTER TABLE %s DROP CONSTRAINT %I', target, format('cordon_converted_%s', old.attnum));
-    -- Who may use the old column by itself may use the new one.
-    FOR found IN SELECT a.* FROM aclexplode(old.attacl) a LOOP
-        statements := statements || format('GRANT %s (%I) ON %s TO %s%s', found.privilege_type, c.new_column, target,
-            CASE found.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(found.grantee)) END,
-            CASE WHEN found.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
-    END LOOP;
-    -- An index that takes the place of another takes its name, and is a constraint when that was one.
-    FOR found IN
-        SELECT i.indexrelid::regclass AS index, k.relname, x.conname, x.condeferrable, cordon.index_replacement(i.indexrelid, old.attnum, new.attnum) AS replacement,
-               (SELECT relkind = 'r' FROM pg_class WHERE oid = target) AS is_plain
-        FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
-        LEFT JOIN pg_constraint x ON x.conindid = i.indexrelid AND x.conrelid = target AND x.contype = 'u'
-        WHERE i.indrelid = target AND old.attnum = ANY (i.indkey::int2[])
+    -- Each table of the tree has what its own column had, which may be other than in the table above.
+    FOR part IN
+        SELECT r AS relation, r = target AS is_root, o.attnum AS old_number, n.attnum AS new_number, o.attnotnull, o.attacl,
+               pg_get_expr(d.adbin, d.adrelid) AS default_value, col_description(r, o.attnum) AS about, t.relkind = 'r' AS has_rows,
+               (SELECT p.attnotnull FROM pg_attribute p WHERE p.attrelid = target AND p.attname = c.column_name) AS root_is_not_null
+        FROM cordon.tree(target) r JOIN pg_class t ON t.oid = r
+        JOIN pg_attribute o ON o.attrelid = r AND o.attname = c.column_name
+        JOIN pg_attribute n ON n.attrelid = r AND n.attname = c.new_column
+        LEFT JOIN pg_attrdef d ON d.adrelid = r AND d.adnum = o.attnum
     LOOP
-        IF found.replacement IS NOT NULL AND found.conname IS NOT NULL AND found.is_plain AND NOT found.condeferrable THEN
-            afterwards := afterwards || format('ALTER TABLE %s ADD CONSTRAINT %I UNIQUE USING INDEX %I', target, found.conname,
-                (SELECT relname FROM pg_class WHERE oid = found.replacement));
-        ELSIF found.replacement IS NOT NULL THEN
-            afterwards := afterwards || format('ALTER INDEX %s RENAME TO %I', found.replacement, found.relname);
+        IF part.attnotnull AND (part.is_root OR NOT part.root_is_not_null) THEN
+            -- The constraint that has been validated spares it the scan.
+            statements := statements || format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', part.relation, c.new_column);
         END IF;
+        -- Who may use the old column by itself may use the new one.
+        FOR found IN SELECT a.* FROM aclexplode(part.attacl) a LOOP
+            statements := statements || format('GRANT %s (%I) ON %s TO %s%s', found.privilege_type, c.new_column, part.relation,
+                CASE found.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(found.grantee)) END,
+                CASE WHEN found.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
+        END LOOP;
+        IF part.default_value IS NOT NULL THEN
+            -- By way of text, so that each row is sealed when it is inserted; a constant of the type would be sealed once.
+            new_default := format('(%s)::text', regexp_replace(part.default_value, '(::text)?::[^:()'']*encrypted_text(_eq)?$', ''));
+            afterwards := afterwards || format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT %s%s', part.relation, final, new_default,
+                CASE c.to_form WHEN 'plaintext' THEN '' ELSE format('::%s', cordon.sealed_type(c.to_form)) END);
+        END IF;
+        IF part.about IS NOT NULL THEN
+            afterwards := afterwards || format('COMMENT ON COLUMN %s.%I IS %L', part.relation, final, part.about);
+        END IF;
+        -- An index that takes the place of another takes its name, and is a constraint when that was one.
+        FOR found IN
+            SELECT k.relname, x.conname, x.condeferrable, x.condeferred, i.indisreplident, p.replacement,
+                   (SELECT relname FROM pg_class WHERE oid = p.replacement) AS replacement_name,
+                   (SELECT y.conname FROM pg_constraint y WHERE y.conindid = p.replacement AND y.conrelid = part.relation AND y.contype = 'u') AS new_constraint
+            FROM cordon_internal.index_pairs(part.relation, part.old_number, part.new_number) p
+            JOIN pg_index i ON i.indexrelid = p.old_index JOIN pg_class k ON k.oid = i.indexrelid
+            LEFT JOIN pg_constraint x ON x.conindid = i.indexrelid AND x.conrelid = part.relation AND x.contype = 'u'
+            WHERE NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid) -- those of a partition go with that above
+            ORDER BY k.relname
+        LOOP
+            IF found.new_constraint IS NOT NULL THEN
+                afterwards := afterwards || format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', part.relation, found.new_constraint, found.relname);
+            ELSIF found.conname IS NOT NULL AND part.has_rows THEN
+                afterwards := afterwards || format('ALTER TABLE %s ADD CONSTRAINT %I UNIQUE USING INDEX %I%s%s', part.relation, found.conname, found.replacement_name,
+                    CASE WHEN found.condeferrable THEN ' DEFERRABLE' ELSE '' END, CASE WHEN found.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END);
+            ELSE
+                afterwards := afterwards || format('ALTER INDEX %s RENAME TO %I', found.replacement, found.relname);
+            END IF;
+            IF found.indisreplident THEN
+                afterwards := afterwards || format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', part.relation, found.relname);
+            END IF;
+        END LOOP;
     END LOOP;
+    statements := statements || format('ALTER TABLE %s DROP CONSTRAINT %I', target, format('cordon_converted_%s', old_number));
     statements := statements || format('ALTER TABLE %s DROP COLUMN %I', target, c.column_name);
     IF final <> c.new_column THEN
         statements := statements || format('ALTER TABLE %s RENAME COLUMN %I TO %I', target, c.new_column, final);
-    END IF;
-    IF default_value IS NOT NULL THEN
-        -- By way of text, so that each row is sealed when it is inserted; a constant of the type would be sealed once.
-        default_value := format('(%s)::text', regexp_replace(default_value, '(::text)?::[^:()'']*encrypted_text(_eq)?$', ''));
-        statements := statements || format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s%s', target, final, default_value,
-            CASE c.to_form WHEN 'plaintext' THEN '' ELSE format('::%s', cordon.sealed_type(c.to_form)) END);
-    END IF;
-    IF about IS NOT NULL THEN
-        statements := statements || format('COMMENT ON COLUMN %s.%I IS %L', target, final, about);
     END IF;
     RETURN statements || afterwards;
 END $$;
@@ -503,7 +452,7 @@ COMMENT ON FUNCTION cordon.contraction(regclass, name, boolean) IS 'the statemen
 
 CREATE OR REPLACE PROCEDURE cordon.finish_conversion(
         target regclass, column_name name, drop_dependents boolean DEFAULT false, keep_name boolean DEFAULT false,
-        verify boolean DEFAULT true)
+        verify boolean DEFAULT true, drop_unique boolean DEFAULT false)
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -514,13 +463,16 @@ DECLARE
     obstacles pg_catalog.text;
     remedies pg_catalog.text;
     failing bigint;
+    new_type pg_catalog.oid;
     began pg_catalog.timestamptz;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     c := cordon.conversion(target, column_name);
     SELECT * INTO old FROM pg_attribute WHERE attrelid = target AND attname = c.column_name;
+    new_type := (SELECT atttypid FROM pg_attribute WHERE attrelid = target AND attname = c.new_column);
     SELECT string_agg(o.object, ', ' ORDER BY o.object), string_agg(DISTINCT o.remedy, ' ') INTO obstacles, remedies
-    FROM cordon.conversion_obstacles(target, column_name, c.new_column) o WHERE NOT (o.is_dropped AND drop_dependents);
+    FROM cordon_internal.conversion_obstacles(target, column_name, c.new_column, new_type) o
+    WHERE coalesce(NOT CASE o.loss WHEN 'unique' THEN drop_unique WHEN 'other' THEN drop_dependents END, true);
     IF obstacles IS NOT NULL THEN
         RAISE dependent_objects_still_exist USING
             MESSAGE = format('column "%s" of table "%s" is still used', column_name, target),
@@ -554,17 +506,22 @@ BEGIN
             MESSAGE = format('rows of "%s" that cannot be converted were written meanwhile', target),
             HINT = format('SELECT * FROM cordon.conversion_problems(%L, %L) shows them and why.', target, column_name);
     END IF;
+    SELECT string_agg(o.object, ', ' ORDER BY o.object) INTO obstacles
+    FROM cordon_internal.conversion_obstacles(target, column_name, c.new_column, new_type) o;
     began := clock_timestamp();
     CALL cordon_internal.run_with_lock(target, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target)
         || cordon.contraction(target, column_name, keep_name));
     DELETE FROM cordon.rewriting r WHERE r.relation IN (SELECT cordon.tree(target)) AND r.column_name = finish_conversion.column_name
         AND r.task <> 'reencrypt';
+    IF obstacles IS NOT NULL THEN
+        RAISE NOTICE '%: dropped with the old column: %', target, obstacles;
+    END IF;
     RAISE NOTICE '%: % is of type % now (% ms). Old values stay in the table''s files until VACUUM FULL, and in WAL and backups.',
         target, CASE WHEN keep_name THEN c.new_column ELSE column_name END,
         CASE c.to_form WHEN 'plaintext' THEN 'text' ELSE c.to_form END,
         round(1000 * extract(epoch FROM clock_timestamp() - began));
 END $$;
-COMMENT ON PROCEDURE cordon.finish_conversion(regclass, name, boolean, boolean, boolean) IS
+COMMENT ON PROCEDURE cordon.finish_conversion(regclass, name, boolean, boolean, boolean, boolean) IS
     'makes the new column of a conversion take the place of the old one, which is dropped; refuses while a row is not '
     'converted or something uses the old column';
 

@@ -33,7 +33,12 @@ mod surface;
 ::pgrx::extension_sql_file!("../sql/constants.sql", name = "constants", requires = ["prove"]);
 ::pgrx::extension_sql_file!("../sql/upgrade_check.sql", name = "upgrade_check", requires = ["constants"]);
 ::pgrx::extension_sql_file!("../sql/rotation.sql", name = "rotation", requires = ["upgrade_check"]);
-::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", requires = ["rotation"]);
+::pgrx::extension_sql_file!(
+    "../sql/conversion_dependents.sql",
+    name = "conversion_dependents",
+    requires = ["rotation"]
+);
+::pgrx::extension_sql_file!("../sql/conversion.sql", name = "conversion", requires = ["conversion_dependents"]);
 ::pgrx::extension_sql_file!("../sql/tenant_column.sql", name = "tenant_column", finalize);
 
 /// Runs when a process loads the library: the postmaster at start-up with `shared_preload_libraries`, else each backend

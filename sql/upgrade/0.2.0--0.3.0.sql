@@ -14,7 +14,10 @@ DROP FUNCTION cordon.count_keys(oid, text, boolean), cordon.failing_values(oid, 
     cordon.attack_table(regclass, name, name, text, text), cordon.attack_view(regclass, name, name, text, text, text, oid[]),
     cordon.attack_role(name), cordon.attack_freeze(name, text, text);
 DROP PROCEDURE cordon.rewrite(text, regclass, name, name, boolean, integer, interval), cordon.run_with_lock(regclass, text[]),
-    cordon.convert_column(text, regclass, name, text, text, integer, interval, name, name, interval);
+    cordon.convert_column(text, regclass, name, text, text, integer, interval, name, name, interval),
+    cordon.finish_conversion(regclass, name, boolean, boolean, boolean);
+DROP FUNCTION cordon.conversion_obstacles(regclass, name, name), cordon.index_like(regclass, int2, name),
+    cordon.index_replacement(regclass, int2, int2);
 
 -- The audit has an argument now, and its topics findings with an address.
 DROP FUNCTION cordon.audit(), cordon.audit_tables(), cordon.audit_keys(), cordon.audit_roles(oid), cordon.audit_privileges(),

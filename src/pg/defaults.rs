@@ -272,7 +272,7 @@ fn text_name() -> *mut pg_sys::TypeName {
 ///
 /// # Safety
 /// `name` must be NULL or as the grammar leaves it.
-unsafe fn type_of(name: *mut pg_sys::TypeName) -> Oid {
+pub unsafe fn type_of(name: *mut pg_sys::TypeName) -> Oid {
     // SAFETY: by this function's contract. What is unknown here is unknown to the statement.
     unsafe {
         // `serial` and %TYPE are for the statement to resolve.

@@ -16,6 +16,7 @@ use super::{
     inspection::{Findings, inspect},
     literals, log, plans,
     presence::is_present,
+    retyping,
     sealed_types::holds_sealed,
     table::{self, Blocks, OwnTable, column::Column},
     text_form,
@@ -109,6 +110,7 @@ unsafe extern "C-unwind" fn utility(
         if is_looked_at {
             new_from = guarded(|| NEW.borrow_mut().len());
             guarded(|| note_copied_secrets((*statement).utilityStmt));
+            guarded(|| retyping::refuse((*statement).utilityStmt));
             if !is_restoring {
                 let rewritten = guarded(|| defaults::at_run_time(statement));
                 is_read_only &= rewritten == statement;

@@ -81,6 +81,8 @@ pub enum Failure {
     CheckOnSealed,
     /// Statistics on what is in a sealed value.
     StatisticsOnSealed,
+    /// A column whose values are sealed for tenants would change its type, in a table with rows.
+    RetypedRows { column: String, is_sealed: bool },
     /// A default of a new column, in a table with rows.
     DefaultForOldRows,
     /// A literal of a sealed type in the body of an SQL function, where it would outlive its statement.
@@ -410,6 +412,20 @@ impl Failure {
                 "statistics on the plaintext of an encrypted value".into(),
                 Some("They would hold plaintext.".into()),
                 "Leave the expression out.",
+            ),
+            Self::RetypedRows { column, is_sealed: true } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("column \"{column}\" would be sealed for one tenant in every row"),
+                Some("The statement seals each value for the current tenant, whatever tenant the row is of.".into()),
+                "CALL cordon.encrypt_column(...) seals each row for its own tenant, while the table is in use. In one \
+                 statement: USING cordon.encrypt(a_column, tenant_column::text).",
+            ),
+            Self::RetypedRows { column, is_sealed: false } => (
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("column \"{column}\" would be opened for one tenant in every row"),
+                Some("The statement opens each value for the current tenant, whatever tenant the row is of.".into()),
+                "CALL cordon.decrypt_column(...) opens each row for its own tenant, while the table is in use. In one \
+                 statement: USING cordon.decrypt(a_column, tenant_column::text).",
             ),
             Self::DefaultForOldRows => (
                 Code::ERRCODE_INVALID_OBJECT_DEFINITION,

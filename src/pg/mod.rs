@@ -26,6 +26,7 @@ pub mod pgcrypto;
 pub mod plans;
 pub mod presence;
 pub mod resolver;
+mod retyping;
 pub mod rewriting;
 pub mod role;
 pub mod rotation;

@@ -103,7 +103,7 @@ RESET app.team_id;
 CALL cordon.cancel_conversion('account', 'email');
 SELECT * FROM pg_temp.shape('account');
 CALL cordon.decrypt_column('account', 'email', new_column => 'address');
-CALL cordon.finish_conversion('account', 'email', drop_dependents => true, keep_name => true);
+CALL cordon.finish_conversion('account', 'email', drop_unique => true, keep_name => true);
 SELECT * FROM pg_temp.shape('account');
 CALL cordon.decrypt_column('account', 'address');
 
