@@ -3,16 +3,21 @@
 CREATE OR REPLACE FUNCTION cordon.tables_to_attack() RETURNS TABLE (relation oid, tenant_column name)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     AS $$
-    WITH RECURSIVE up AS (
-        -- Those that nothing protects as well.
-        SELECT p.relation::oid AS relation, p.tenant_column FROM cordon.tenant_tables() p
+    WITH RECURSIVE tenant AS MATERIALIZED (
+        -- Those that nothing protects as well, unless somebody who may has said that this is as it should be.
+        SELECT t.relation, t.tenant_column FROM cordon.tenant_tables() t
+        WHERE t.is_registered OR NOT EXISTS (
+            SELECT FROM cordon_internal.labels() l WHERE l.classid = 'pg_class'::regclass AND l.objid = t.relation AND l.objsubid = 0
+                AND l.key IN ('shared', 'unprotected_table'))
+    ), up AS (
+        SELECT p.relation::oid AS relation, p.tenant_column FROM tenant p
         UNION
         -- Reading a parent asks for the policies of the parent only.
         SELECT i.inhparent, up.tenant_column FROM up JOIN pg_inherits i ON i.inhrelid = up.relation
     ), both_ways AS (
         SELECT up.relation, up.tenant_column FROM up
         UNION
-        SELECT t.oid, p.tenant_column FROM cordon.tenant_tables() p, cordon.tree(p.relation) t (oid)
+        SELECT t.oid, p.tenant_column FROM tenant p, cordon.tree(p.relation) t (oid)
     )
     SELECT b.relation, min(b.tenant_column) FROM both_ways b JOIN pg_class c ON c.oid = b.relation GROUP BY b.relation
     $$;

@@ -89,3 +89,38 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
     let untouched = "SELECT count(*) FROM account WHERE updated_at <> version";
     assert_eq!(count(&mut database.superuser(), untouched), 0);
 }
+
+#[test]
+fn a_column_with_three_indexes_and_a_key_is_converted_under_load() {
+    let cluster = Cluster::start(&Settings::default());
+    let database = cluster.database("d");
+    table(&database);
+    let mut app = database.app();
+    app.batch_execute(
+        "CREATE INDEX account_token ON account (token); CREATE INDEX account_token_like ON account (token text_pattern_ops);
+         CREATE INDEX account_latest ON account (updated_at DESC, token) WHERE token IS NOT NULL;
+         ALTER TABLE account ADD CONSTRAINT account_token_key UNIQUE (team_id, token)",
+    )
+    .unwrap();
+    let load = Load { database: &database, tenants: TENANTS, rows: rows_of_a_tenant() };
+    let written = load.during(|| {
+        call_with_crashes(&database, "CALL cordon.encrypt_column('account', 'token', 'encrypted_text_eq')", 0);
+        let wanted = "SELECT substring(remedy FROM '^Make one like it: (.*); or drop it') FROM cordon_internal.conversion_obstacles(
+            'account', 'token', 'token_sealed', cordon.sealed_type('encrypted_text_eq')) WHERE why IS NULL";
+        let statements: Vec<String> = app.query(wanted, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+        assert_eq!(statements.len(), 3, "{statements:?}");
+        for statement in statements {
+            app.batch_execute(&statement).unwrap();
+        }
+        call_with_crashes(&database, "CALL cordon.finish_conversion('account', 'token', drop_dependents => true)", 0);
+    });
+    load.check(&written, "token::text");
+    assert_eq!(count(&mut app, "SELECT count(*) FROM cordon.verify_column('account', 'token')"), 0);
+    let names =
+        "SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        WHERE i.indrelid = 'account'::regclass AND i.indisvalid";
+    let names: String = app.query_one(names, &[]).unwrap().get(0);
+    assert_eq!(names, "account_latest account_pkey account_token account_token_key");
+    let keys = "SELECT count(*) FROM pg_constraint WHERE conname = 'account_token_key' AND contype = 'u'";
+    assert_eq!(count(&mut app, keys), 1);
+}

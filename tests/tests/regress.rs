@@ -50,7 +50,8 @@ fn compare(name: &str, sql: &Path, expected: &Path) -> Result<(), Failed> {
         .lines()
         .filter(|line| !line.starts_with("LOCATION:"))
         .map(|line| {
-            line.split_once(".sql:").map_or(line, |(file, rest)| without_place(line, file, rest)).to_owned() + "\n"
+            let line = line.split_once(".sql:").map_or(line, |(file, rest)| without_place(line, file, rest));
+            without_duration(line) + "\n"
         })
         .collect();
     let version: String = database.superuser().query_one("SHOW server_version_num", &[])?.get(0);
@@ -75,6 +76,22 @@ fn compare(name: &str, sql: &Path, expected: &Path) -> Result<(), Failed> {
     let difference = std::process::Command::new("diff").arg("-u").arg(expected).arg(&found).output()?;
     fs::remove_file(&found)?;
     Err(String::from_utf8_lossy(&difference.stdout).into_owned().into())
+}
+
+/// A notice tells how long something took: `(12 ms)`, or `in 0.1 s` at its end.
+fn without_duration(line: &str) -> String {
+    if !line.starts_with("NOTICE:") {
+        return line.to_owned();
+    }
+    if let Some((before, _)) = line.rsplit_once(" in ").filter(|(_, rest)| rest.ends_with(" s")) {
+        return format!("{before} in some time");
+    }
+    match line.split_once(" ms)") {
+        Some((before, after)) => {
+            format!("{}(some ms){after}", before.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('('))
+        }
+        None => line.to_owned(),
+    }
 }
 
 /// psql begins messages with `psql:path:line: `.
