@@ -1,8 +1,8 @@
 //! `cordon_internal.resolve`, behind the functions that `cordon.resolver` makes: the tenant of the row that a key finds.
 
-use core::ffi::{CStr, c_int};
+use core::ffi::CStr;
 
-use pgrx::pg_sys::{self, Datum};
+use pgrx::pg_sys::Datum;
 
 use super::{
     encoding,
@@ -11,6 +11,7 @@ use super::{
     table::{
         Access, OwnTable, UniqueKey,
         column::{Column, TenantColumn},
+        registration,
     },
     varlena::Output,
 };
@@ -45,31 +46,14 @@ pub fn resolve(args: Args) -> Result<Datum, Failure> {
     .map(Output::into_datum)
 }
 
-/// The tenant column of a table whose tenants are looked up by a column, as `cordon.resolvable_key` has it.
+/// The tenant column of a table whose tenants are looked up by a column, as the registrations have it: claims of the owner, whose
+/// table it is.
 fn tenant_column(table: &OwnTable, key: &CStr) -> Result<Option<TenantColumn>, Failure> {
-    const QUERY: &CStr = c"SELECT r.tenant_column FROM cordon.resolvable_key k JOIN cordon_internal.registered() r \
-        ON r.relation OPERATOR(pg_catalog.=) k.relation \
-        WHERE k.relation OPERATOR(pg_catalog.=) $1 AND k.key_column OPERATOR(pg_catalog.=) $2";
-    // SAFETY: the first column of its rows is a name; the connection is closed by an error as well.
-    unsafe {
-        pg_sys::SPI_connect();
-        let mut types = [pg_sys::REGCLASSOID, pg_sys::NAMEOID];
-        let mut values = [Datum::from(table.oid()), Datum::from(key.as_ptr())];
-        pg_sys::SPI_execute_with_args(
-            QUERY.as_ptr(),
-            values.len() as c_int,
-            types.as_mut_ptr(),
-            values.as_mut_ptr(),
-            core::ptr::null(),
-            true,
-            1,
-        );
-        let mut tenant = None;
-        if let Some(rows) = pg_sys::SPI_tuptable.as_ref().filter(|_| pg_sys::SPI_processed > 0) {
-            let name = pg_sys::SPI_getvalue(*rows.vals, rows.tupdesc, 1);
-            tenant = Some(TenantColumn::new(Column::find(table.columns(), CStr::from_ptr(name))?)?);
-        }
-        pg_sys::SPI_finish();
-        Ok(tenant)
+    if registration(c"resolvable_key", table.oid(), Some(key), c"key_column", |_| Ok(()))?.is_none() {
+        return Ok(None);
     }
+    registration(c"protected_table", table.oid(), None, c"tenant_column", |name| {
+        // SAFETY: the columns of an open table.
+        TenantColumn::new(unsafe { Column::find(table.columns(), name)? })
+    })
 }

@@ -16,7 +16,7 @@ fn rows_of_a_tenant() -> i32 {
     i32::try_from(rows / TENANTS).unwrap()
 }
 
-fn table(database: &Database<'_>) {
+fn table(database: &Database<'_>, rows_of_a_tenant: i32) {
     let mut app = database.app();
     app.batch_execute(
         "CREATE TABLE account (team_id bigint NOT NULL, id int, version int NOT NULL DEFAULT 0, token text NOT NULL,
@@ -27,7 +27,7 @@ fn table(database: &Database<'_>) {
     .unwrap();
     app.execute(
         "INSERT INTO account SELECT t, i, 0, 'token ' || i || ' v0', 0 FROM generate_series(1, $1) t, generate_series(1, $2) i",
-        &[&i32::try_from(TENANTS).unwrap(), &rows_of_a_tenant()],
+        &[&i32::try_from(TENANTS).unwrap(), &rows_of_a_tenant],
     )
     .unwrap();
     app.batch_execute(
@@ -50,7 +50,7 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
         ..Settings::default()
     });
     let database = cluster.database("d");
-    table(&database);
+    table(&database, rows_of_a_tenant());
     let load = Load { database: &database, tenants: TENANTS, rows: rows_of_a_tenant() };
     let rotate = || {
         let mut dba = database.superuser();
@@ -94,7 +94,9 @@ fn a_million_rows_are_adopted_rotated_and_given_back_under_load_and_crashes() {
 fn a_column_with_three_indexes_and_a_key_is_converted_under_load() {
     let cluster = Cluster::start(&Settings::default());
     let database = cluster.database("d");
-    table(&database);
+    // Enough to be under way for a while.
+    let rows = rows_of_a_tenant().min(50_000);
+    table(&database, rows);
     let mut app = database.app();
     app.batch_execute(
         "CREATE INDEX account_token ON account (token); CREATE INDEX account_token_like ON account (token text_pattern_ops);
@@ -102,7 +104,7 @@ fn a_column_with_three_indexes_and_a_key_is_converted_under_load() {
          ALTER TABLE account ADD CONSTRAINT account_token_key UNIQUE (team_id, token)",
     )
     .unwrap();
-    let load = Load { database: &database, tenants: TENANTS, rows: rows_of_a_tenant() };
+    let load = Load { database: &database, tenants: TENANTS, rows };
     let written = load.during(|| {
         call_with_crashes(&database, "CALL cordon.encrypt_column('account', 'token', 'encrypted_text_eq')", 0);
         let wanted = "SELECT substring(remedy FROM '^Make one like it: (.*); or drop it') FROM cordon_internal.conversion_obstacles(

@@ -44,6 +44,10 @@ struct IndexColumn {
 impl<'a> UniqueKey<'a> {
     /// The key of these columns; None without an index that is unique now, over all rows and by the operators.
     pub fn find(table: &'a OwnTable, key: &[KeyColumn]) -> Option<Self> {
+        // An index of a partitioned table has no entries, and cannot be searched.
+        if !table.has_rows() {
+            return None;
+        }
         // SAFETY: an open relation, and a list of the oids of its indexes.
         unsafe {
             let columns: Option<Vec<_>> =
@@ -165,6 +169,50 @@ unsafe fn index_columns(index: Oid, key: &[KeyColumn], numbers: &[pg_sys::AttrNu
         let found = if is_unique { columns() } else { None };
         pg_sys::index_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         found
+    }
+}
+
+/// A column of type name in the row of one of the extension's registrations, `cordon.<table>`, that its primary key finds: a
+/// relation, and a name if the key has one. Names go to `f`.
+///
+/// # Errors
+/// Those of `f`.
+pub fn registration<T>(
+    table: &CStr,
+    relation: Oid,
+    name: Option<&CStr>,
+    column: &CStr,
+    f: impl FnOnce(&CStr) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    // SAFETY: lookups in the system catalogs; the columns of the key are of types oid and name, of which the second is a C string
+    // of at most their width. An error leaves scan and snapshot to the end of the transaction or subtransaction.
+    unsafe {
+        let schema = pg_sys::get_namespace_oid(c"cordon".as_ptr(), false);
+        let oid = pg_sys::get_relname_relid(table.as_ptr(), schema);
+        let registrations = pg_sys::table_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let wanted = Column::find((*registrations).rd_att, column)?;
+        let mut keys = [pg_sys::ScanKeyData::default(); 2];
+        let equal = pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber;
+        let [by_relation, by_name] = &mut keys;
+        pg_sys::ScanKeyInit(by_relation, 1, equal, pg_sys::F_OIDEQ.into(), Datum::from(relation));
+        if let Some(name) = name {
+            pg_sys::ScanKeyInit(by_name, 2, equal, pg_sys::F_NAMEEQ.into(), Datum::from(name.as_ptr()));
+        }
+        let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+        let index = pg_sys::RelationGetPrimaryKeyIndex(registrations);
+        let count = if name.is_some() { 2 } else { 1 };
+        let scan = pg_sys::systable_beginscan(registrations, index, true, snapshot, count, keys.as_mut_ptr());
+        let row = pg_sys::systable_getnext(scan);
+        let mut outcome = Ok(None);
+        if !row.is_null() {
+            let mut is_null = false;
+            let value = pg_sys::SPI_getbinval(row, (*registrations).rd_att, wanted.number.into(), &raw mut is_null);
+            outcome = f(CStr::from_ptr(value.cast_mut_ptr())).map(Some);
+        }
+        pg_sys::systable_endscan(scan);
+        pg_sys::UnregisterSnapshot(snapshot);
+        pg_sys::table_close(registrations, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        outcome
     }
 }
 

@@ -9,7 +9,7 @@ mod row_key;
 mod scan;
 mod statement;
 
-pub use lookup::{ForeignKey, UniqueKey, foreign_key};
+pub use lookup::{ForeignKey, UniqueKey, foreign_key, registration};
 pub use owner::{Access, OwnTable, check_owner, descendants, everything_under, name_of};
 pub use rewrite::Rewriter;
 pub use row_key::{key_of, primary_key};

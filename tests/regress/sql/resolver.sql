@@ -68,6 +68,10 @@ SELECT cordon.resolver(NULL, 'code');
 CREATE TABLE parted (team_id bigint NOT NULL, code int NOT NULL UNIQUE) PARTITION BY HASH (code);
 SELECT count(*) FROM cordon.protect('parted');
 SELECT cordon.resolver('parted', 'code');
+-- Nor by a claim.
+INSERT INTO cordon.resolvable_key VALUES ('parted', 'code');
+SELECT cordon_internal.resolve('parted', 'code', 1);
+DELETE FROM cordon.resolvable_key WHERE relation = 'parted'::regclass;
 CREATE TABLE sealed (team_id bigint NOT NULL, mail encrypted_text_eq NOT NULL UNIQUE);
 SELECT count(*) FROM cordon.protect('sealed');
 SELECT cordon.resolver('sealed', 'mail');
