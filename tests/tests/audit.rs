@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
-use cordon_tests::{Cluster, Settings, assert_refused, shared_cluster, sqlstate, whole_error};
+use cordon_tests::{Cluster, Settings, assert_refused, shared_cluster, source, sqlstate, whole_error};
 use postgres::Client;
 
 /// Settings that give no findings, on a server of its own: roles and settings are the server's.
@@ -49,8 +49,27 @@ fn cluster() -> Cluster {
     cluster
 }
 
+/// The schema of a whole application, of which the audit says nothing that has not been looked at.
+fn load(dba: &mut Client, fixture: &str) {
+    let path = source(&format!("fixtures/{fixture}_like.sql"));
+    dba.batch_execute(&std::fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}", whole_error(&error)));
+    let query = "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text IN ('crm', 'shop') AND relkind IN ('r', 'p')";
+    let tables: i64 = dba.query_one(query, &[]).unwrap().get(0);
+    assert!(tables >= 25, "{tables} tables");
+}
+
 #[test]
-fn every_hole_is_found_and_its_own_sql_closes_it() {
+fn every_hole_is_found_in_an_application_of_djangos_and_its_own_sql_closes_it() {
+    every_hole_is_found_and_its_own_sql_closes_it("django");
+}
+
+#[test]
+fn every_hole_is_found_in_an_application_of_railss_and_its_own_sql_closes_it() {
+    every_hole_is_found_and_its_own_sql_closes_it("rails");
+}
+
+fn every_hole_is_found_and_its_own_sql_closes_it(fixture: &str) {
     let cluster = cluster();
     let database = cluster.database("d");
     let mut dba = database.superuser();
@@ -64,6 +83,7 @@ fn every_hole_is_found_and_its_own_sql_closes_it() {
          SELECT cordon.enable_guard(); SET cordon.guard = off",
     )
     .unwrap();
+    load(&mut dba, fixture);
     assert_eq!(codes(&mut dba), [""; 0], "a database without holes");
     dba.batch_execute("SELECT cordon.assert_isolated('app')").unwrap();
 
@@ -370,6 +390,25 @@ fn what_is_made_anew_keeps_every_property() {
 /// What no SQL of the audit's mends: the DBA decides, or says that it is as it should be, by a label.
 #[test]
 fn holes_that_need_a_decision_are_found_and_can_be_acknowledged() {
+    let (cluster, database) = holes_that_need_a_decision(None);
+    let mut dba = cluster.connect("postgres", &database);
+    // Nothing protected, and a setting that names another column.
+    dba.batch_execute("GRANT SELECT ON account TO app; SELECT cordon.unprotect('account')").unwrap();
+    assert!(codes(&mut dba).contains(&"unprotected_table account".into()));
+    dba.batch_execute("ALTER TABLE account RENAME team_id TO org").unwrap();
+    assert_eq!(codes(&mut dba), ["nothing_protected d"]);
+    dba.batch_execute("SELECT cordon.protect('account', 'org')").unwrap();
+    assert_eq!(codes(&mut dba), ["tenant_setting app.team_id"]);
+}
+
+#[test]
+fn holes_that_need_a_decision_are_found_in_applications() {
+    for fixture in ["django", "rails"] {
+        holes_that_need_a_decision(Some(fixture));
+    }
+}
+
+fn holes_that_need_a_decision(fixture: Option<&str>) -> (Cluster, String) {
     let cluster = cluster();
     let database = cluster.database("d");
     let mut dba = database.superuser();
@@ -380,6 +419,9 @@ fn holes_that_need_a_decision_are_found_and_can_be_acknowledged() {
          CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw",
     )
     .unwrap();
+    if let Some(fixture) = fixture {
+        load(&mut dba, fixture);
+    }
     assert_eq!(codes(&mut dba), [""; 0], "a database without holes");
     // Severity, code, object, what makes the hole, what closes it, and the label that acknowledges it.
     let holes = [
@@ -507,8 +549,8 @@ fn holes_that_need_a_decision_are_found_and_can_be_acknowledged() {
         assert!(!codes(&mut dba).contains(&format!("{code} {object}")), "{label}");
         let shown: Vec<String> = dba
             .query(
-                "SELECT acknowledged FROM cordon.audit(include_acknowledged => true) WHERE code = $1 AND acknowledged IS NOT NULL",
-                &[&code],
+                "SELECT acknowledged FROM cordon.audit(include_acknowledged => true) WHERE code = $1 AND replace(object, 'public.', '') = $2 AND acknowledged IS NOT NULL",
+                &[&code, &object],
             )
             .unwrap()
             .iter()
@@ -521,13 +563,7 @@ fn holes_that_need_a_decision_are_found_and_can_be_acknowledged() {
         dba.batch_execute(mend).unwrap_or_else(|error| panic!("{mend}: {error:?}"));
         assert_eq!(codes(&mut dba), [""; 0], "after mending {code} {object}");
     }
-    // Nothing protected, and a setting that names another column.
-    dba.batch_execute("GRANT SELECT ON account TO app; SELECT cordon.unprotect('account')").unwrap();
-    assert!(codes(&mut dba).contains(&"unprotected_table account".into()));
-    dba.batch_execute("ALTER TABLE account RENAME team_id TO org").unwrap();
-    assert_eq!(codes(&mut dba), ["nothing_protected d"]);
-    dba.batch_execute("SELECT cordon.protect('account', 'org')").unwrap();
-    assert_eq!(codes(&mut dba), ["tenant_setting app.team_id"]);
+    (cluster, "d".to_owned())
 }
 
 /// The table of tenants is protected by its key, which is no tenant column anywhere else; users and look-up tables are no holes.
