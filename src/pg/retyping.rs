@@ -38,7 +38,9 @@ pub unsafe fn refuse(statement: *mut Node) {
                 Some(RangeVarCallbackOwnsRelation),
                 core::ptr::null_mut(),
             );
-            if relation == Oid::INVALID {
+            // Composite types have no rows, and those of foreign tables are elsewhere.
+            let kind = pg_sys::get_rel_relkind(relation) as u8;
+            if kind != pg_sys::RELKIND_RELATION && kind != pg_sys::RELKIND_PARTITIONED_TABLE {
                 return;
             }
             let number = pg_sys::get_attnum(relation, command.name);

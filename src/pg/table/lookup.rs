@@ -199,7 +199,10 @@ pub fn registration<T>(
             pg_sys::ScanKeyInit(by_name, 2, equal, pg_sys::F_NAMEEQ.into(), Datum::from(name.as_ptr()));
         }
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+        #[cfg(not(feature = "pg18"))]
         let index = pg_sys::RelationGetPrimaryKeyIndex(registrations);
+        #[cfg(feature = "pg18")]
+        let index = pg_sys::RelationGetPrimaryKeyIndex(registrations, false);
         let count = if name.is_some() { 2 } else { 1 };
         let scan = pg_sys::systable_beginscan(registrations, index, true, snapshot, count, keys.as_mut_ptr());
         let row = pg_sys::systable_getnext(scan);

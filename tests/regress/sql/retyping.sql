@@ -40,6 +40,12 @@ INSERT INTO parent VALUES (7, 'x');
 ALTER TABLE parent ALTER body TYPE encrypted_text;
 DELETE FROM parent;
 ALTER TABLE parent ALTER body TYPE encrypted_text;
+-- What has no rows of its own.
+CREATE TYPE pair AS (a text);
+ALTER TYPE pair ALTER ATTRIBUTE a TYPE encrypted_text;
+CREATE VIEW notes AS SELECT body FROM note;
+ALTER TABLE notes ALTER body TYPE encrypted_text;
+DROP TYPE pair; DROP VIEW notes;
 -- Shared values are nobody's in particular.
 ALTER TABLE note ALTER body TYPE shared_encrypted_text;
 ALTER TABLE note ALTER body TYPE text;
