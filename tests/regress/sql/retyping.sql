@@ -53,7 +53,6 @@ ALTER TABLE note ALTER body TYPE text;
 ALTER TABLE nowhere ALTER body TYPE encrypted_text;
 ALTER TABLE IF EXISTS nowhere ALTER body TYPE encrypted_text;
 ALTER TABLE note ALTER nothing TYPE encrypted_text;
-ALTER TABLE note ALTER body TYPE no_such_type;
 SET ROLE app;
 ALTER TABLE note ALTER body TYPE encrypted_text;
 RESET ROLE;
